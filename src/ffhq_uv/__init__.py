@@ -1,0 +1,1 @@
+"""FFHQ-UV and FFHQ-UV-Interpolate: the program behind the data sets."""
