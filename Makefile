@@ -1,0 +1,24 @@
+# `make` sets everything up, runs the pipeline on the studio and prints the quality table; `make test` runs every test.
+
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: table test check setup
+table: setup
+	dvc repro
+	python -m ffhq_uv table
+
+test: setup
+	python -m pytest
+
+check: setup
+	ruff check
+	ruff format --check
+	mypy
+
+setup: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@

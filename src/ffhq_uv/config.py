@@ -1,0 +1,221 @@
+"""The typed configuration: what conf/ composes to, what params.yaml records, what a stage receives.
+
+conf/ holds the truth and Hydra composes it. params.yaml is the composition that DVC watches: ``dvc exp run -S`` writes
+it, the stage ``config`` refreshes it when conf/ changed, and under DVC every stage reads it (``--params params.yaml``),
+so that what DVC recorded is what ran. By hand, a stage composes conf/ with the overrides that it is given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.errors import ConfigCompositionException
+from omegaconf import DictConfig, OmegaConf
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+PARAMS = Path("params.yaml")
+
+
+class ConfigError(ValueError):
+    """A key, group or value that the configuration does not have; the message lists what it has."""
+
+
+class Section(BaseModel):
+    """A part of the configuration: immutable, and without room for misspelt keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class StudioSource(Section):
+    name: Literal["studio"]
+    people: Count
+    reference: Count
+    map_size: Count
+
+
+class FolderSource(Section):
+    name: Literal["folder"]
+    dataset: Path | None
+    dataset_project: Path | None
+    topo_assets: Path | None
+
+
+class FfhqUvSource(Section):
+    name: Literal["ffhq_uv"]
+    path: Path | None
+
+
+class StudioGenerator(Section):
+    name: Literal["studio"]
+    size: Count
+    samples: Count
+
+
+class RecordedGenerator(Section):
+    name: Literal["recorded"]
+
+
+class StudioAnalysis(Section):
+    name: Literal["studio"]
+    noise: Annotated[float, Field(ge=0)]
+
+
+class RecordedAnalysis(Section):
+    name: Literal["recorded"]
+
+
+class Texture(Section):
+    name: Literal["published"]
+    size: Count
+
+
+class Expression(Section):
+    name: Literal["coefficients", "recorded"]
+    neutral_max: float
+
+
+class Identity(Section):
+    name: Literal["dct", "coefficients"]
+
+
+class Maximum(Section):
+    """An upper bound: a value, or the value at a quantile of the samples."""
+
+    max: float | None
+    quantile: Share | None
+
+
+class Minimum(Section):
+    """A lower bound: a value, or the value at a quantile of the samples."""
+
+    min: float | None
+    quantile: Share | None
+
+
+class Expressionless(Section):
+    neutral: bool
+
+
+class Filter(Section):
+    bs_error: Maximum
+    valid_area_ratio: Minimum
+    expression: Expressionless
+
+
+class Classify(Section):
+    age_edges: tuple[float, ...]
+    beard_edges: tuple[float, ...]
+    skin_tone: bool
+    unknown: Literal["drop", "own", "error"]
+    min_size: Count
+    small: Literal["merge", "drop"]
+
+
+class Interpolate(Section):
+    count: Count
+    method: Literal["linear", "variance_preserving"]
+    allocation: Literal["proportional", "uniform", "sqrt"]
+    parents: Annotated[int, Field(ge=2)]
+    weights: Literal["uniform", "beta", "half"]
+    record_parents: bool
+
+
+class Engine(Section):
+    name: Literal["local"]
+    workers: Count | None
+    shard: Count
+
+
+class Failures(Section):
+    max_share: Share
+
+
+class Config(Section):
+    """Every section; one attribute a Hydra group, plus what belongs to no group."""
+
+    seed: Annotated[int, Field(ge=0)]
+    failures: Failures
+    source: Annotated[StudioSource | FolderSource | FfhqUvSource, Field(discriminator="name")]
+    generator: Annotated[StudioGenerator | RecordedGenerator, Field(discriminator="name")]
+    analysis: Annotated[StudioAnalysis | RecordedAnalysis, Field(discriminator="name")]
+    texture: Texture
+    expression: Expression
+    identity: Identity
+    filter: Filter
+    classify: Classify
+    interpolate: Interpolate
+    engine: Engine
+
+
+def composed(overrides: Sequence[str] = (), params: Path | None = None) -> DictConfig:
+    """conf/ (or a recorded params.yaml) with overrides in Hydra's syntax, interpolations resolved.
+
+    Raises ConfigError with the options that exist for a misspelt key, group or member.
+    """
+    folder, name = (CONF, "config") if params is None else (params.resolve().parent, params.stem)
+    with initialize_config_dir(str(folder), version_base="1.3"):
+        try:
+            config = compose(name, overrides=list(overrides))
+        except ConfigCompositionException as error:
+            raise ConfigError(_with_options(error, compose(name))) from None
+    OmegaConf.resolve(config)
+    return config
+
+
+def _with_options(error: ConfigCompositionException, config: DictConfig) -> str:
+    """Hydra's message; for a key that does not exist, the keys that do."""
+    lines = str(error.__cause__).splitlines()
+    key = next((line.split("full_key:")[1].strip() for line in lines if "full_key:" in line), None)
+    if key is None:
+        return str(error)
+    return f"no configuration key {key!r}; there are: {_siblings(config, key.split('.'))}"
+
+
+def _siblings(config: Any, path: Sequence[str]) -> str:
+    for part in path[:-1]:
+        config = config[part]
+    return ", ".join(sorted(map(str, config)))
+
+
+def read(overrides: Sequence[str] = (), params: Path | None = None) -> Config:
+    """The typed configuration. Raises ConfigError naming every wrong key or value."""
+    config = OmegaConf.to_container(composed(overrides, params))
+    try:
+        return Config.model_validate(config)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, item['loc']))}: {item['msg']} (it is {item['input']!r})" for item in error.errors()
+        )
+        raise ConfigError(f"{params or CONF.name + '/'}: {wrong}") from None
+
+
+def recorded_text() -> str:
+    """The text that ``dvc exp run`` would write to params.yaml."""
+    return OmegaConf.to_yaml(composed())
+
+
+def refresh(path: Path = PARAMS) -> bool:
+    """Write params.yaml anew if conf/ changed; keep what ``-S`` or a hand edit put there otherwise.
+
+    The first line of the file remembers which conf/ it was composed from. Returns whether params.yaml differs from conf/.
+    """
+    base = recorded_text()
+    stamp = f"# composed from conf/ {hashlib.md5(base.encode()).hexdigest()}\n"
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    keep = bool(lines) and (lines[0] == stamp or "DVC_EXP_NAME" in os.environ)
+    body = "".join(line for line in lines if not line.startswith("# composed")) if keep else base
+    partial = path.with_suffix(".partial")
+    partial.write_text(stamp + body)
+    os.replace(partial, path)
+    return bool(yaml.safe_load(body) != yaml.safe_load(base))

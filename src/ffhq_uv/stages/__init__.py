@@ -1,0 +1,1 @@
+"""One file a DVC stage: read, call a room, write. No algorithm lives here."""
