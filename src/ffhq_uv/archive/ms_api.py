@@ -1,7 +1,7 @@
 """Microsoft Face API records: ``attributes_ms_api/<id>.pkl``, read and written without the Azure SDK.
 
-A file is a protocol 3 pickle of one DetectedFace of azure-cognitiveservices-vision-face (0.6.0 or later). Here a
-record is a nested dict of plain values: a model object is a dict of its fields (without the empty
+A file is a protocol 3 pickle of one DetectedFace of azure-cognitiveservices-vision-face >= 0.6.0. Here a
+record is a nested dict of plain values: a model object is a dict of its fields (without its empty
 ``additional_properties``), an enum is its stored string (``noGlasses``, ``GoodExposure``).
 
 The attributes were detected by Microsoft's service on synthetic faces; they are for research only.

@@ -1,0 +1,107 @@
+"""Torch files: the archives' small ones as NumPy arrays, network checkpoints through torch itself."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+
+from ffhq_uv.unpickle.arrays import NUMPY, count_of, numbers
+from ffhq_uv.unpickle.machine import Name, Table, UnpickleError, unpickle
+
+_STORAGES = {
+    "torch.FloatStorage": "<f4",
+    "torch.DoubleStorage": "<f8",
+    "torch.HalfStorage": "<f2",
+    "torch.LongStorage": "<i8",
+    "torch.IntStorage": "<i4",
+    "torch.ByteStorage": "|u1",
+    "torch.BoolStorage": "|b1",
+}
+
+
+def _rebuild_tensor(
+    storage: np.ndarray[Any, Any], offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: object
+) -> np.ndarray[Any, Any]:
+    count, packed = count_of(size), 1
+    for length, step in zip(reversed(size), reversed(stride), strict=True):
+        if length > 1 and step != packed:
+            raise UnpickleError("refuses a tensor that is not contiguous")
+        packed *= length
+    if not 0 <= offset <= len(storage) - count:
+        raise UnpickleError("damaged tensor (larger than its storage)")
+    return storage[offset : offset + count].reshape(size)
+
+
+TORCH: Table = {
+    "torch._utils._rebuild_tensor_v2": _rebuild_tensor,
+    "collections.OrderedDict": dict,
+    **dict.fromkeys(_STORAGES),
+    **NUMPY,
+}
+"""What a torch file of tensors, or of NumPy arrays, names."""
+
+
+def read_torch(data: bytes, name: str) -> object:
+    """The value of a torch file (zip format): tensors, and NumPy arrays pickled with them, as NumPy arrays.
+
+    Device tags and ``requires_grad`` are ignored. Memory stays within twice the file's size.
+    Raises UnpickleError for a damaged file, a deflated record, or a pickle that names anything else.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            root = _torch_root(archive)
+
+            def storage(reference: object) -> np.ndarray[Any, Any]:
+                match reference:
+                    case ("storage", Name() as kind, str() as key, _, int() as count):
+                        return numbers(
+                            archive.read(f"{root}/data/{key}"), np.dtype(_STORAGES[kind.name]), count
+                        )
+                raise UnpickleError("damaged torch file (unknown storage reference)")
+
+            return unpickle(archive.read(f"{root}/data.pkl"), TORCH, name, storage)
+    except UnpickleError:
+        raise
+    except Exception as error:
+        _damaged(name, error)
+
+
+def load_torch(path: Path, name: str | None = None) -> Any:
+    """A network checkpoint, on the CPU, read by torch with ``weights_only=True``.
+
+    Raises UnpickleError where the file is damaged or holds more than weights, FileNotFoundError without it.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such checkpoint; download it, or correct the path")
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                _torch_root(archive)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        _damaged(name or path.name, error)
+
+
+def _torch_root(archive: zipfile.ZipFile) -> str:
+    """The folder of a torch zip that holds ``data.pkl``. Torch deflates nothing: what is deflated is a bomb."""
+    members = archive.infolist()
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        raise UnpickleError("refuses compressed records; torch writes none")
+    if len({member.filename for member in members}) != len(members):
+        raise UnpickleError("refuses records of the same name")
+    roots = [
+        member.filename.rpartition("/")[0] for member in members if member.filename.endswith("/data.pkl")
+    ]
+    if len(roots) != 1:
+        raise UnpickleError("not a torch file (no data.pkl)")
+    return roots[0]
+
+
+def _damaged(name: str, error: Exception) -> NoReturn:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    raise UnpickleError(f"{name}: not a readable torch file: {reason}") from error
