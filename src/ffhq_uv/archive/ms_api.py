@@ -9,9 +9,14 @@ The attributes were detected by Microsoft's service on synthetic faces; they are
 
 from __future__ import annotations
 
+import reprlib
 import struct
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from typing import Any, cast
+
+from ffhq_uv.archive.containers import ArchiveError
+from ffhq_uv.unpickle import Record, Table, UnpickleError, unpickle
 
 _PACKAGE = "azure.cognitiveservices.vision.face.models"
 
@@ -81,6 +86,50 @@ MODELS: dict[str, dict[str, str]] = {
     "Mask": {"type": "MaskType", "nose_and_mouth_covered": "flag"},
 }
 """The fields of each model object in the order in which they are stored, and what each holds (or None)."""
+
+
+def decode_ms_api(data: bytes, name: str) -> dict[str, Any]:
+    """The DetectedFace record of one file. Nothing in it is executed, no class is imported.
+
+    Raises ArchiveError naming the GLOBAL, field or value that does not belong into such a record.
+    """
+    try:
+        return cast(dict[str, Any], _plain("DetectedFace", unpickle(data, _table(), name), name))
+    except UnpickleError as error:
+        raise ArchiveError(str(error)) from error
+
+
+def _table() -> Table:
+    models = {f"{_PACKAGE}._models_py3.{kind}": partial(Record, kind) for kind in MODELS}
+    enums = {f"{_PACKAGE}._face_client_enums.{kind}": partial(_enum, kind) for kind in ENUMS}
+    return {**models, **enums}
+
+
+def _enum(kind: str, value: object) -> str:
+    if value not in ENUMS[kind]:
+        raise UnpickleError(f"{kind} is one of {', '.join(ENUMS[kind])}, not {reprlib.repr(value)}")
+    return str(value)
+
+
+_KINDS: dict[str, tuple[type, ...]] = {"text": (str,), "flag": (bool,), "number": (float, int)}
+
+
+def _plain(kind: str, value: object, name: str) -> object:
+    """A value of a kind of `MODELS` as plain dicts, lists, texts, numbers and flags."""
+    if value is None:
+        return None
+    if kind in MODELS and isinstance(value, Record) and value.kind == kind:
+        fields = MODELS[kind]
+        if unknown := value.fields.keys() - {*fields, "additional_properties"}:
+            raise ArchiveError(f"{name}: {kind} has no field {reprlib.repr(min(unknown))}")
+        return {
+            key: _plain(held, value.fields[key], name) for key, held in fields.items() if key in value.fields
+        }
+    if kind.startswith("list of ") and isinstance(value, list):
+        return [_plain(kind.removeprefix("list of "), item, name) for item in value]
+    if type(value) in _KINDS.get(kind, ()) or (kind in ENUMS and value in ENUMS[kind]):
+        return value
+    raise ArchiveError(f"{name}: expected a {kind}, not {reprlib.repr(value)}")
 
 
 def encode_ms_api(record: Mapping[str, Any]) -> bytes:

@@ -1,7 +1,8 @@
 """Writing the published layout: the same input gives the same bytes, and a name never shows half a file.
 
-The layout is FFHQ-UV's: chunked zips or folders of PNG maps, torch latents, JSON attributes, NPY lights, one
-``meta-info.json``. Arrays come in without the batch axes of the files; the encoders add them.
+The layout is FFHQ-UV's: chunked zips or folders of PNG maps, torch latents, JSON attributes, NPY
+lights, one ``meta-info.json``. Arrays come in without the batch axes of the files; the encoders add
+them.
 """
 
 from __future__ import annotations
@@ -76,8 +77,9 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
     """Write a zip of ``(name, content)`` members in the given order, atomically.
 
-    Members are stored, not deflated: maps and codes do not shrink, and zlib's bytes differ between versions.
-    Date (1980), permissions (0644) and system (Unix) are fixed. Raises ValueError for a name given twice.
+    Members are stored, not deflated: maps and codes do not shrink, and zlib's bytes differ between
+    versions. Date (1980), permissions (0644) and system (Unix) are fixed. Raises ValueError for a name
+    given twice.
     """
     seen: set[str] = set()
     with _replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
@@ -134,7 +136,8 @@ def encode_light(sh: NDArray[np.float32]) -> bytes:
 def encode_png(image: NDArray[np.uint8]) -> bytes:
     """An 8-bit RGB image [H, W, 3] as PNG.
 
-    Huffman-only deflate (``compress_type`` 2): on UV maps six times faster than the default and 2 % smaller.
+    Huffman-only deflate (``compress_type`` 2): on UV maps six times faster than the default and 2 %
+    smaller.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"a PNG needs uint8 [H, W, 3], not {image.dtype} {list(image.shape)}")

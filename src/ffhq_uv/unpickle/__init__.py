@@ -1,8 +1,8 @@
 """The one allow-listed reader of pickles and torch files; archive, generator and analysis use it.
 
-Nothing in a file is executed. `unpickle` reads a pickle with a table of the names it may use (`NUMPY` is the
-table of NumPy arrays; `Record` stands in for objects); `read_torch` reads the small torch files of the
-archives; `load_torch` reads network checkpoints with torch's own ``weights_only=True``.
+Nothing in a file is executed. `unpickle` reads a pickle with a table of the names it may use (`NUMPY`
+is the table of NumPy arrays; `Record` stands in for objects); `read_torch` reads the small torch files
+of the archives; `load_torch` reads network checkpoints with torch's own ``weights_only=True``.
 """
 
 from ffhq_uv.unpickle.arrays import NUMPY

@@ -88,7 +88,7 @@ def load_torch(path: Path, name: str | None = None) -> Any:
 
 
 def _torch_root(archive: zipfile.ZipFile) -> str:
-    """The folder of a torch zip that holds ``data.pkl``. Torch deflates nothing: what is deflated is a bomb."""
+    """The folder of a torch zip that holds ``data.pkl``. Torch deflates nothing: a deflated one is a bomb."""
     members = archive.infolist()
     if any(member.compress_type != zipfile.ZIP_STORED for member in members):
         raise UnpickleError("refuses compressed records; torch writes none")

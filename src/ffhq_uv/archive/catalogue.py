@@ -1,0 +1,192 @@
+"""The two tables of what an archive holds, and the codes behind them.
+
+``samples`` is the data set: normalised people with three views. ``reference`` is ``dataset_project``:
+the people as they were inverted, one view. Both have a row for every id that anything was found for,
+sorted by id:
+
+id            str, six digits, or five (then it is the FFHQ index)
+ffhq_index    str, five digits, or null
+gender        int, 1 male, 0 female
+age           float, years
+beard, smile  float 0..1; smile is null where only ``meta-info.json`` tells of the sample
+reason        str, null where nothing is wrong: ``duplicate_id``, ``missing_attributes``,
+              ``attributes_unreadable: ...``, ``missing_view:left,right``, ``missing_latents`` (no view
+              at all)
+uv_map        str, location of the published map, or null
+latents       list of str, location of each view's code, or null
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ffhq_uv.archive.attributes import Attributes, decode_attributes, decode_meta_info
+from ffhq_uv.archive.containers import ArchiveError, Archives, files
+from ffhq_uv.archive.latents import decode_latent
+from ffhq_uv.archive.scanning import Member, scan
+from ffhq_uv.geometry import VIEWS
+from ffhq_uv.png import PngError, read_png
+
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "id": pl.String,
+    "ffhq_index": pl.String,
+    "gender": pl.Int64,
+    "age": pl.Float64,
+    "beard": pl.Float64,
+    "smile": pl.Float64,
+    "reason": pl.String,
+    "uv_map": pl.String,
+    "latents": pl.List(pl.String),
+}
+
+PROJECT = "dataset_project"
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The tables of the module's text; either may be empty."""
+
+    samples: pl.DataFrame
+    reference: pl.DataFrame
+
+
+def catalogue(root: Path, data_set: str = "ffhq-uv") -> Catalogue:
+    """What the archives below ``root`` hold.
+
+    Samples come from ``dataset/<data_set>`` (or from its folders of December 2022, ``<data_set>``,
+    ``<data_set>-face-latents`` and ``<data_set>-face-attributes``); where there is none, from the
+    pipeline's working folder ``dataset_project/{edit,unwrap_texture,attributes}``. Raises ArchiveError
+    for a damaged or hostile zip or ``meta-info.json``, and where there is neither.
+    """
+    names = (data_set, f"{data_set}-face-latents", f"{data_set}-face-attributes")
+    folders = [
+        path for parent in ("dataset/", "") for name in names if (root / (path := parent + name)).is_dir()
+    ]
+    project = list(scan(root, PROJECT))
+    if not folders and not project:
+        raise ArchiveError(f"{root}: no archives; expected dataset/{data_set}/ or {PROJECT}/")
+    with Archives(root) as archives:
+        published = {} if not folders else _meta_info(archives, folders)
+        attributes = _attributes(archives, project)
+        reference = _table(
+            (member for member in project if member.part == "latent" and not member.view), attributes, (None,)
+        )
+        if folders:
+            members = list(scan(root, *folders))
+            published = _attributes(archives, members) | published
+            return Catalogue(_table(members, published, VIEWS), reference)
+        views = [member for member in project if member.view or member.part == "uv_map"]
+        edited = {member.id for member in views}
+        attributes = {id: value for id, value in attributes.items() if id in edited}
+        return Catalogue(_table(views, attributes, VIEWS), reference)
+
+
+def read_latents(
+    root: Path, table: pl.DataFrame, out: NDArray[np.float32], rows: Iterable[int] | None = None
+) -> Iterator[tuple[int, str | None]]:
+    """Read the codes of a table's rows (by default all) into ``out`` float32 [len(table), V, 18, 512].
+
+    Yields each row with its reason: the table's own, ``latent_nonfinite``, ``latent_unreadable:front:
+    ...``, or None. A row with a reason is zero. Rows may be split among processes that share a
+    memory-mapped ``out``.
+    """
+    with Archives(root) as archives:
+        for row in range(len(table)) if rows is None else rows:
+            locations, reason = table["latents"][row].to_list(), table["reason"][row]
+            if reason is None:
+                reason = _read_sample(archives, locations, out[row])
+            if reason is not None:
+                out[row] = 0
+            yield row, reason
+
+
+def _read_sample(archives: Archives, locations: list[str], out: NDArray[np.float32]) -> str | None:
+    views = VIEWS if len(locations) == len(VIEWS) else ("front",)
+    for view, location, code in zip(views, locations, out, strict=True):
+        try:
+            code[...] = decode_latent(archives.read(location), location)
+        except ArchiveError as error:
+            return f"latent_unreadable:{view}: {error}"
+    return None if np.isfinite(out).all() else "latent_nonfinite"
+
+
+def read_uv_map(archives: Archives | Path, location: str) -> NDArray[np.uint8]:
+    """The UV map uint8 [S, S, 3] at a location; loops should pass `Archives`. Raises ArchiveError."""
+    if isinstance(archives, Path):
+        with Archives(archives) as opened:
+            return read_uv_map(opened, location)
+    try:
+        return read_png(archives.read(location), location)
+    except PngError as error:
+        raise ArchiveError(str(error)) from error
+
+
+def _meta_info(archives: Archives, folders: list[str]) -> dict[str, Attributes | str]:
+    table: dict[str, Attributes | str] = {}
+    for folder in folders:
+        for path in files(archives.root / folder):
+            if path.name == "meta-info.json":
+                location = path.relative_to(archives.root).as_posix()
+                found = decode_meta_info(archives.read(location), location)
+                table |= found | dict.fromkeys(found.keys() & table.keys(), "duplicate_id")
+    return table
+
+
+def _attributes(archives: Archives, members: list[Member]) -> dict[str, Attributes | str]:
+    table: dict[str, Attributes | str] = {}
+    for member in members:
+        if member.part != "attributes":
+            continue
+        try:
+            found: Attributes | str = decode_attributes(archives.read(member.location), member.location)
+        except ArchiveError as error:
+            found = f"attributes_unreadable: {error}"
+        table[member.id] = "duplicate_id" if member.id in table else found
+    return table
+
+
+def _table(
+    members: Iterable[Member], attributes: dict[str, Attributes | str], views: tuple[str | None, ...]
+) -> pl.DataFrame:
+    maps: dict[str, str] = {}
+    codes: dict[str, dict[str | None, str]] = {}
+    twice: set[str] = set()
+    for member in members:
+        if member.part == "uv_map":
+            twice.update({member.id} & maps.keys())
+            maps[member.id] = member.location
+        elif member.part == "latent":
+            found = codes.setdefault(member.id, {})
+            twice.update({member.id} if member.view in found else ())
+            found[member.view] = member.location
+
+    rows = []
+    for id in sorted({*maps, *codes, *attributes}):
+        locations = [codes.get(id, {}).get(view) for view in views]
+        known = attributes.get(id, "missing_attributes")
+        reason = "duplicate_id" if id in twice else known if isinstance(known, str) else None
+        row = {
+            "id": id,
+            "uv_map": maps.get(id),
+            "latents": locations,
+            "reason": reason or _missing(locations),
+        }
+        if len(id) == 5:
+            row["ffhq_index"] = id
+        if isinstance(known, Attributes):
+            row |= {key: value for key, value in asdict(known).items() if value is not None}
+        rows.append(row)
+    return pl.DataFrame(rows, SCHEMA)
+
+
+def _missing(locations: list[str | None]) -> str | None:
+    missing = [view for view, location in zip(VIEWS, locations, strict=False) if location is None]
+    if len(missing) == len(locations):
+        return "missing_latents"
+    return f"missing_view:{','.join(missing)}" if missing else None
