@@ -72,8 +72,8 @@ def mean_luma(maps: Tensor) -> Tensor:
     luma = torch.tensor(LUMA, device=maps.device)
     means = torch.zeros(len(maps), device=maps.device)
     for index, uv_map in enumerate(maps):
-        columns = sum(rows.flatten(1).float().sum(0) for rows in uv_map.split(_BLOCK))
-        means[index] = torch.as_tensor(columns).unflatten(0, (-1, 3)).mean(0) @ luma / len(uv_map)
+        columns = torch.stack([rows.flatten(1).float().sum(0) for rows in uv_map.split(_BLOCK)]).sum(0)
+        means[index] = columns.view(-1, 3).mean(0) @ luma / len(uv_map)
     return means
 
 
@@ -98,7 +98,7 @@ def _odd_luma(uv_map: Tensor, luma: Tensor, out: Tensor) -> None:
 
 @lru_cache(maxsize=8)
 def _blur_of_odd(size: int, kernel: int) -> tuple[_Band, _Band]:
-    """The blur of an image that is odd left to right: down its columns, and across the left half of its rows."""
+    """The blur of an image that is odd left to right: down its columns, across the left half of its rows."""
     width, sigma = scaled_blur(size, kernel)
     offsets = np.arange(width) - width // 2
     taps = np.exp(-(offsets**2) / (2 * sigma**2))
