@@ -1,8 +1,9 @@
 """Which triangle of the UV mesh each texel belongs to, and where in it: the published ``unwrap_1024_info``.
 
-Convention: a texel is sampled at its centre, column = u S - 0.5 and row = (1 - v) S - 0.5. A centre exactly on an
-edge belongs to both triangles; the one listed first takes it. The result does not depend on the order of a
-triangle's corners, and neighbours leave no gap: both evaluate a shared edge with the very same arithmetic.
+Convention: a texel is sampled at its centre, column = u S - 0.5 and row = (1 - v) S - 0.5. A centre exactly
+on an edge belongs to both triangles; the one listed first takes it. The result does not depend on the order
+of a triangle's corners, and neighbours leave no gap: both evaluate a shared edge with the very same
+arithmetic.
 """
 
 from __future__ import annotations

@@ -90,9 +90,9 @@ class Topology:
 def load_topology(folder: Path, size: int) -> Topology:
     """Read ``topo_assets/`` for maps of ``size`` x ``size`` texels.
 
-    At 1024 the texels' vertices come from ``unwrap_1024_info.mat`` if it is there, checked against the mesh; at
-    other sizes, or without it, the UV mesh is rasterised. Pictures of another size are resized as upstream does
-    (Pillow's default filter).
+    At 1024 the texels' vertices come from ``unwrap_1024_info.mat`` if it is there, checked against the mesh;
+    at other sizes, or without it, the UV mesh is rasterised. Pictures of another size are resized as upstream
+    does (Pillow's default filter).
 
     Raises FileNotFoundError for a missing file and ValueError for one that is not what it should be.
     """
@@ -164,7 +164,7 @@ def _read_unwrap(
     if share < SAME_TRIANGLE:
         raise ValueError(
             f"{path}: {share:.1%} of the texels name the triangle that hifi3dpp_model_info.mat has there, "
-            f"expected at least {SAME_TRIANGLE:.0%}; the two belong to different meshes (without this file the "
+            f"expected at least {SAME_TRIANGLE:.0%}; they belong to different meshes (without this file the "
             "mesh is rasterised)"
         )
     return index.astype(np.int32), weight, inside

@@ -1,0 +1,98 @@
+"""Colour matching: give a texture the channel moments of another, in YUV (the published recipe).
+
+YUV is linear in RGB, so the whole of it is one affine map of RGB, and all it needs of a texture are the sums
+of its channels and of their products.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ffhq_uv.texture.kernel import kernel
+
+MOMENTS = 10
+"""Count, sums of R G B, sums of RR RG RB GG GB BB."""
+
+TO_YUV = np.array(
+    [[0.299, 0.587, 0.114], [-0.14714119, -0.28886916, 0.43601035], [0.61497538, -0.51496512, -0.10001026]]
+)
+"""Rows Y, U, V over R, G, B."""
+
+CONTRAST = 1.5
+"""The recipe divides the contrast of what it matches by this."""
+
+FLAT = 1e-3
+"""Below this standard deviation (grey levels) a channel has no contrast that could be scaled."""
+
+
+def mean_and_deviation(moments: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and population standard deviation of Y, U and V, from the moments of RGB."""
+    mean = moments[1:4] / moments[0]
+    products = np.empty((3, 3))
+    products[np.triu_indices(3)] = moments[4:]
+    products.T[np.triu_indices(3)] = moments[4:]
+    covariance = TO_YUV @ (products / moments[0] - np.outer(mean, mean)) @ TO_YUV.T
+    return TO_YUV @ mean, np.sqrt(np.maximum(np.diag(covariance), 0))
+
+
+def match(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The affine map of RGB that gives a source the means of a target, and 1 / 1.5 of its contrast; float32
+    [3, 4].
+
+    ``source`` and ``target`` are moments over at least one texel each. A channel that is flat in the source
+    has no contrast to match: it is only divided by 1.5.
+    """
+    source_mean, source_deviation = mean_and_deviation(source)
+    target_mean, target_deviation = mean_and_deviation(target)
+    flat = source_deviation < FLAT
+    scale = np.where(flat, 1, target_deviation / np.where(flat, 1, source_deviation)) / CONTRAST
+    linear = np.linalg.inv(TO_YUV) @ (scale[:, None] * TO_YUV)
+    offset = np.linalg.inv(TO_YUV) @ (target_mean - scale * source_mean)
+    return np.column_stack([linear, offset]).astype(np.float32)
+
+
+def moments_over(image: NDArray[np.float32], mask: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The moments of an image [3, h, w] over the texels where ``mask`` [h, w] is not 0."""
+    column, row, width, height = cv2.boundingRect(mask)
+    window = (slice(row, row + height), slice(column, column + width))
+    return _moments(image[(slice(None), *window)], mask[window])
+
+
+@kernel
+def _moments(image: NDArray[np.float32], mask: NDArray[np.uint8]) -> NDArray[np.float64]:
+    count = 0
+    r1 = g1 = b1 = rr = rg = rb = gg = gb = bb = 0.0
+    for row in range(mask.shape[0]):
+        for column in range(mask.shape[1]):
+            if mask[row, column]:
+                r, g = float(image[0, row, column]), float(image[1, row, column])
+                b = float(image[2, row, column])
+                count += 1
+                r1 += r
+                g1 += g
+                b1 += b
+                rr += r * r
+                rg += r * g
+                rb += r * b
+                gg += g * g
+                gb += g * b
+                bb += b * b
+    return np.array([float(count), r1, g1, b1, rr, rg, rb, gg, gb, bb])
+
+
+@kernel
+def recolour(image: NDArray[np.float32], affine: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+    """``out`` = the image [3, h, w] through the affine map [3, 4], clipped to 0..255.
+
+    Three rows in and three out only become vector code if ``out`` is another array.
+    """
+    low, high = np.float32(0), np.float32(255)
+    for row in range(image.shape[1]):
+        red, green, blue = image[0, row], image[1, row], image[2, row]
+        for column in range(image.shape[2]):
+            r, g, b = red[column], green[column], blue[column]
+            for channel in range(3):
+                mixed = affine[channel, 0] * r + affine[channel, 1] * g + affine[channel, 2] * b
+                out[channel, row, column] = min(max(mixed + affine[channel, 3], low), high)

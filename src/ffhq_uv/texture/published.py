@@ -1,0 +1,258 @@
+"""The published texture recipe: steps 5 to 11 of upstream's last program, with its constants, order and
+quirks.
+
+Two quirks to know: colour matching divides contrast by 1.5, and is applied again to all that is filled so far
+with every view; and the four Poisson rectangles count as reliable in full. Sizes in texels are given at 1024
+and scale.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ffhq_uv.geometry import VIEWS, Geometry
+from ffhq_uv.texture import Textures
+from ffhq_uv.texture.colour import TO_YUV, match, moments_over, recolour
+from ffhq_uv.texture.feather import blur, erode, margin, radius, soften, square
+from ffhq_uv.texture.kernel import kernel
+from ffhq_uv.texture.poisson import complete
+from ffhq_uv.texture.pyramid import blend_difference
+from ffhq_uv.texture.topology import Topology
+from ffhq_uv.texture.unwrap import group_texels, unwrap
+
+FILL_ORDER = ("left", "right", "front")
+
+POISSON_BOXES = ((330, 400, 560, 710), (330, 400, 310, 460), (465, 525, 440, 585), (555, 620, 410, 610))
+"""First and last (excluded) row, then column, of the rectangles around the eyes, the nose's base and the
+mouth.
+"""
+
+Image = NDArray[np.float32]
+"""A colour map in the making: float32 [3, S, S], 0..255."""
+
+Window = tuple[slice, slice]
+"""Rows and columns of a map."""
+
+
+class PublishedTexturer:
+    """The published recipe for maps of one topology.
+
+    Computes in main memory on up to ``threads`` samples of the batch at a time, whatever the faces' device;
+    each sample by itself, so its bytes depend neither on the batch nor on the number of threads.
+    """
+
+    def __init__(self, topology: Topology, threads: int = 1) -> None:
+        size, masks = topology.size, topology.masks
+        self._size = size
+        self._masks = masks
+        self._threads = threads
+        self._texels = group_texels(topology.unwrap_index, topology.unwrap_weight, topology.inside)
+        self._template = np.ascontiguousarray(np.moveaxis(topology.template, -1, 0), dtype=np.float32)
+        self._boxes = [_scaled(box, size) for box in POISSON_BOXES]
+        self._major = topology.major_union.astype(np.float32)
+        self._minor = topology.minor_union.astype(np.float32)
+        self._windows = {view: _around(masks[f"minor_valid_{view}"], margin(size)) for view in VIEWS}
+        self._face = _around(self._minor, margin(size))
+        hair = erode((masks["hair"] >= 1).astype(np.uint8), radius(5, size))
+        self._hair = blur(hair.astype(np.float32), radius(7, size))
+        self._canvases: SimpleQueue[_Canvas] = SimpleQueue()
+        for _ in range(threads):
+            self._canvases.put(_Canvas(size))
+
+    def __call__(self, faces: Tensor, geometry: Geometry) -> Textures:
+        if faces.ndim != 5 or faces.shape[1] != len(VIEWS) or faces.shape[-1] != 3:
+            raise ValueError(f"faces are {tuple(faces.shape)}, expected [B, 3, H, W, 3]")
+        batch = len(faces)
+        maps = np.zeros((batch, self._size, self._size, 3), np.uint8)
+        coverage = np.zeros((batch, 3, self._size, self._size), np.bool_)
+        face, xy, normals, skin = (
+            np.ascontiguousarray(tensor.cpu().numpy())
+            for tensor in (faces, geometry.xy, geometry.normals, geometry.skin)
+        )
+
+        def texture(row: int) -> str | None:
+            if geometry.reasons[row] is not None:
+                return geometry.reasons[row]
+            canvas = self._canvases.get()
+            try:
+                reason = self._unwrap(canvas, face[row], xy[row], normals[row], skin[row])
+                if reason is None:
+                    self._paint(canvas, maps[row])
+                    coverage[row] = canvas.masks
+                return reason
+            finally:
+                self._canvases.put(canvas)
+
+        if self._threads == 1:
+            reasons = tuple(map(texture, range(batch)))
+        else:
+            with ThreadPoolExecutor(self._threads) as pool:
+                reasons = tuple(pool.map(texture, range(batch)))
+        return Textures(
+            torch.from_numpy(maps).to(faces.device), torch.from_numpy(coverage).to(faces.device), reasons
+        )
+
+    def _unwrap(
+        self,
+        canvas: _Canvas,
+        faces: NDArray[np.uint8],
+        xy: NDArray[np.float32],
+        normals: NDArray[np.float32],
+        skin: NDArray[np.bool_],
+    ) -> str | None:
+        """Step 5: every view's texture and mask; or why there is none."""
+        for k, view in enumerate(VIEWS):
+            if not (np.isfinite(xy[k]).all() and np.isfinite(normals[k]).all()):
+                return f"projection_nonfinite:{view}"
+            unwrap(self._texels, faces[k], xy[k], normals[k], skin[k], canvas.textures[k], canvas.masks[k])
+            if not canvas.masks[k].any():
+                return f"no_skin:{view}"
+        return None
+
+    def _paint(self, canvas: _Canvas, out: NDArray[np.uint8]) -> None:
+        texture, reliable = self._fill(canvas)
+        self._complete(texture, reliable)
+        self._blend(canvas, texture, reliable, out)
+
+    def _fill(self, canvas: _Canvas) -> tuple[Image, NDArray[np.uint8]]:
+        """Steps 6 and 7: lay the views over the template; the texture, and where it can be relied on."""
+        size = self._size
+        filled = np.zeros((size, size), np.float32)
+        base, matched = self._template, canvas.images[0]
+        for view in FILL_ORDER:
+            k, window = VIEWS.index(view), self._windows[view]
+            mask, mouth = canvas.masks[k][window], self._masks["mouth_constract"][window]
+            major = self._masks[f"major_valid_{view}"][window]
+            minor = self._masks[f"minor_valid_{view}"][window]
+
+            target = moments_over(canvas.textures[k], canvas.masks[k])
+            recolour(base, match(moments_over(base, canvas.masks[k]), target), matched)
+            eroded = _mix(erode(mask, radius(3, size)), erode(mask, radius(7, size)), mouth)
+            weight = blur(eroded * soften(eroded, major, minor, size), radius(10, size))
+            _lay_over(
+                matched[(slice(None), *window)], canvas.textures[k][(slice(None), *window)], weight * mask
+            )
+            filled[window] += eroded * minor
+            base, matched = matched, canvas.images[1] if matched is canvas.images[0] else canvas.images[0]
+        return base, (filled > 0.5).astype(np.uint8)
+
+    def _complete(self, texture: Image, reliable: NDArray[np.uint8]) -> None:
+        """Steps 8 and 9, in place: the four boxes' unreliable texels take the template's gradients."""
+        masks, size = self._masks, self._size
+        luma = TO_YUV[0].astype(np.float32)
+        mean = luma @ texture.mean((1, 2))
+        reach, frame = radius(2, size), max(1, radius(2, size))
+        for rows, columns in self._boxes:
+            around = (
+                slice(max(0, rows.start - reach), rows.stop + reach),
+                slice(max(0, columns.start - reach), columns.stop + reach),
+            )
+            dark = (np.tensordot(luma, texture[(slice(None), *around)], 1) < mean).astype(np.uint8)
+            dark = np.asarray(cv2.dilate(dark, square(reach)), np.uint8)
+            inner = (
+                slice(rows.start - around[0].start, rows.stop - around[0].start),
+                slice(columns.start - around[1].start, columns.stop - around[1].start),
+            )
+            box = (rows, columns)
+            hole = (1 - reliable[box]) * masks["center_face"][box] + masks["nostril"][box]
+            hole += dark[inner] * masks["nosal_base"][box]
+            unreliable = np.zeros(hole.shape, np.bool_)
+            inside = (slice(frame, -frame), slice(frame, -frame))
+            unreliable[inside] = hole[inside] > 0.5
+            window = (slice(None), *box)
+            texture[window] = complete(texture[window], self._template[window], unreliable)
+            reliable[box] = 1
+
+    def _blend(
+        self, canvas: _Canvas, texture: Image, reliable: NDArray[np.uint8], out: NDArray[np.uint8]
+    ) -> None:
+        """Steps 10 and 11: the reliable texture over the matched template, the raw template over the hair."""
+        affine = match(moments_over(self._template, reliable), moments_over(texture, reliable))
+        matched = canvas.images[0] if texture is canvas.images[1] else canvas.images[1]
+        recolour(self._template, affine, matched)
+        mask = np.zeros_like(self._hair)
+        mask[self._face] = soften(
+            reliable[self._face].astype(np.float32),
+            self._major[self._face],
+            self._minor[self._face],
+            self._size,
+        )
+        np.subtract(texture, matched, out=texture)
+        blend_difference(texture, mask)
+        _finish(texture, matched, self._template, self._hair, out)
+
+
+class _Canvas:
+    """The large arrays of one sample at work, kept because fresh memory costs more than the arithmetic on it."""
+
+    def __init__(self, size: int) -> None:
+        self.textures = np.zeros((3, 3, size, size), np.float32)
+        self.masks = np.zeros((3, size, size), np.uint8)
+        self.images = (np.zeros((3, size, size), np.float32), np.zeros((3, size, size), np.float32))
+
+
+def _scaled(box: tuple[int, int, int, int], size: int) -> Window:
+    row, last_row, column, last_column = (round(side * size / 1024) for side in box)
+    return slice(row, last_row), slice(column, last_column)
+
+
+def _around(mask: NDArray[np.float32], reach: int) -> Window:
+    """The rectangle of a mask and ``reach`` texels around it, inside the map."""
+    column, row, width, height = cv2.boundingRect((mask > 0).astype(np.uint8))
+    return (
+        slice(max(0, row - reach), min(mask.shape[0], row + height + reach)),
+        slice(max(0, column - reach), min(mask.shape[1], column + width + reach)),
+    )
+
+
+@kernel
+def _mix(
+    small: NDArray[np.uint8], large: NDArray[np.uint8], mouth: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """``small`` where ``mouth`` is 1, ``large`` where it is 0."""
+    mixed = np.empty(mouth.shape, np.float32)
+    for row in range(mouth.shape[0]):
+        for column in range(mouth.shape[1]):
+            a, b = np.float32(small[row, column]), np.float32(large[row, column])
+            mixed[row, column] = b + (a - b) * mouth[row, column]
+    return mixed
+
+
+@kernel
+def _lay_over(base: NDArray[np.float32], texture: NDArray[np.float32], weight: NDArray[np.float32]) -> None:
+    """base += (texture - base) * weight, on [3, h, w]."""
+    for channel in range(3):
+        for row in range(base.shape[1]):
+            for column in range(base.shape[2]):
+                difference = texture[channel, row, column] - base[channel, row, column]
+                base[channel, row, column] += difference * weight[row, column]
+
+
+@kernel
+def _finish(
+    difference: NDArray[np.float32],
+    base: NDArray[np.float32],
+    template: NDArray[np.float32],
+    hair: NDArray[np.float32],
+    out: NDArray[np.uint8],
+) -> None:
+    """out [S, S, 3] = clip(base + difference) with the template over the hair, rounded half to even."""
+    low, high = np.float32(0), np.float32(255)
+    row_out = np.empty((3, out.shape[1]), np.uint8)
+    for row in range(out.shape[0]):
+        for channel in range(3):
+            for column in range(out.shape[1]):
+                blend = base[channel, row, column] + difference[channel, row, column]
+                blend = min(max(blend, low), high)
+                blend += (template[channel, row, column] - blend) * hair[row, column]
+                row_out[channel, column] = np.uint8(np.rint(min(max(blend, low), high)))
+        for column in range(out.shape[1]):
+            for channel in range(3):
+                out[row, column, channel] = row_out[channel, column]
