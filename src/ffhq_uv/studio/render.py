@@ -1,0 +1,262 @@
+"""From a person to pictures: pose and camera, the three meshes (head, hair, cloth), faces, labels and the true map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ffhq_uv.camera import Alignment, project, rotation
+from ffhq_uv.studio import light as lighting
+from ffhq_uv.studio.codes import Codes
+from ffhq_uv.studio.head import SIDE, head
+from ffhq_uv.studio.person import Person, person
+from ffhq_uv.studio.raster import rasterise, resolve
+from ffhq_uv.studio.skin import above_hairline, fields, paint, paint_hair
+from ffhq_uv.texture.rasterise import rasterise_uv
+
+Floats = NDArray[np.float32]
+
+BACKGROUND, HEAD, HAIR, CLOTH = 0, 1, 2, 3
+"""Layers of the sample buffers."""
+EXPOSURE = 0.80
+SCALE = 275.5
+"""Side of the image that the crop is cut from, pixels: as the published alignments (275 of 1024 for a front view)."""
+OPAQUE = np.ones((1, 1), np.float32)
+
+
+def alignment(size: int) -> Alignment:
+    """The alignment of every studio face: the crop is centred on the image."""
+    return Alignment(size, size, SCALE / size, size / 2, size / 2)
+
+
+def pose(person: Person, vertices: Floats) -> tuple[torch.Tensor, torch.Tensor]:
+    """Angle [3] (pitch, yaw, roll; radians) and translation [3] that frame a head as FFHQ frames faces.
+
+    FFHQ centres a face at the eyes' middle plus 0.1 times the way from there to the mouth's.
+    """
+    marks = vertices[head().keypoints].astype(np.float64)
+    eyes, mouth = marks[36:48].mean(0), (marks[48] + marks[54]) / 2
+    angle = torch.tensor([np.radians(person.pitch), np.radians(person.yaw), 0.0], dtype=torch.float64)
+    centre = rotation(angle).numpy() @ (eyes + 0.1 * (mouth - eyes))
+    translation = torch.tensor([-centre[0], -centre[1], -0.2], dtype=torch.float64)
+    return angle.float(), translation.float()
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A person's three meshes, lit and painted, ready for any view.
+
+    vertices    float32 [N, 3] of the head; hair has the same triangles
+    shade       float32 [N, 2]: factor and sheen of each vertex
+    """
+
+    vertices: Floats
+    hair_vertices: Floats
+    shade: Floats
+    hair_shade: Floats
+
+
+@cache
+def _layout() -> tuple[Floats, Floats]:
+    """Layout position (s, r) of each vertex of the head."""
+    h = head()
+    uv = np.empty((len(h.mean), 2), np.float32)
+    uv[h.uv_vertices[::-1]] = h.uv[::-1]
+    return (uv[:, 0] - 0.5) * SIDE, (1 - uv[:, 1]) * SIDE
+
+
+def scene(person: Person) -> Scene:
+    """Shape and light of a person; independent of the pose, since the light turns with the head."""
+    vertices = head().shape(person.identity, person.expression)
+    normal = lighting.normals(vertices)
+    shade = lighting.shading(normal, person.light) * EXPOSURE
+    half = np.array([0.0, 0.45, 0.893], np.float32)
+    sheen = 0.10 * person.sheen * np.maximum(normal @ half, 0) ** 24 * shade
+    s, r = _layout()
+    depth = _hair_depth() - 70 * person.receding
+    # Combed hair leaves the skin where it starts to be drawn: no gap shows at the temples.
+    deep = np.clip((depth - 10) / 150, 0, 1)
+    away = 0.002 + (0.05 + 0.14 * person.hair_volume) * deep * (2 - deep)
+    # Loose hair over skin hangs clear of brows and lids.
+    away += 0.05 * np.clip(-depth / 50, 0, 1) * (np.abs(s) < 300)
+    hair = vertices + normal * away[:, None].astype(np.float32)
+    return Scene(
+        vertices,
+        hair,
+        np.stack([shade, sheen], -1).astype(np.float32),
+        np.stack([shade * 1.05, 0 * shade], -1).astype(np.float32),
+    )
+
+
+@cache
+def _hair_depth() -> Floats:
+    s, r = _layout()
+    return above_hairline(s.astype(np.float64), r.astype(np.float64)).astype(np.float32)
+
+
+@cache
+def _hair_triangles() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The head's triangles that hair can stand over."""
+    s, r = _layout()
+    h = head()
+    can = (_hair_depth() > -30) | ((r < 720) & (np.abs(s) < 330))
+    keep = can[h.triangles].all(1)
+    return h.triangles[keep], h.uv_triangles[keep]
+
+
+@cache
+def body() -> tuple[Floats, NDArray[np.int64], Floats]:
+    """Shoulders under the neck: vertices [M, 3], triangles [T, 3], shade [M, 2]. Not a part of the model."""
+    around = np.linspace(0, 2 * np.pi, 65)
+    down = np.linspace(0, 1, 16)
+    t, phi = np.meshgrid(down, around, indexing="ij")
+    front = 0.5 + 0.5 * np.cos(phi)
+    x = (0.44 + 0.10 * np.minimum(t / 0.06, 1) + 1.75 * np.sin(t * np.pi / 2) ** 1.2) * np.sin(phi)
+    z = (0.40 + 0.12 * np.minimum(t / 0.06, 1) + 0.60 * t) * np.cos(phi) - 0.46 + 0.25 * front * np.sqrt(t)
+    y = -0.86 - 0.30 * front - 0.75 * t**1.9 - 0.16 * t
+    vertices = np.stack([x, y, z], -1).reshape(-1, 3).astype(np.float32)
+    n = len(around)
+    a = (np.arange(len(down) - 1)[:, None] * n + np.arange(n - 1)).ravel()
+    triangles = np.concatenate([np.stack([a, a + n, a + 1], -1), np.stack([a + 1, a + n, a + n + 1], -1)])
+    shade = 0.55 + 0.35 * np.cos(phi) * np.sqrt(t) + 0.10 * np.sin(phi * 9 + 6 * t) * t
+    shade = np.clip(shade * (0.55 + 0.45 * np.clip(t / 0.12, 0, 1)), 0.08, 1.1)
+    return vertices, triangles, np.stack([shade.ravel(), 0 * shade.ravel()], -1).astype(np.float32)
+
+
+def _project(vertices: Floats, angle: torch.Tensor, translation: torch.Tensor, size: int) -> tuple[Floats, Floats]:
+    xy, depth = project(torch.from_numpy(vertices), angle, translation)
+    return alignment(size).crop_to_image(xy).numpy(), depth.numpy()
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Sample buffers of a view: layers uint8 [H n, W n], values float32 [H n, W n, 4] (u, v, factor, sheen)."""
+
+    layers: NDArray[np.uint8]
+    values: Floats
+
+
+def sample(person: Person, scene: Scene, cover: Floats, size: int, n: int) -> Samples:
+    """What each sample of a view shows; ``cover`` [S, S] is where the loose and combed hair stands."""
+    h = head()
+    angle, translation = pose(person, scene.vertices)
+    nearest = np.zeros((size * n, size * n), np.float32)
+    layers = np.zeros((size * n, size * n), np.uint8)
+    values = np.empty((size * n, size * n, 4), np.float32)
+    cloth, cloth_triangles, cloth_shade = body()
+    hair_triangles, hair_uv = _hair_triangles()
+    for layer, vertices, triangles, uv_triangles, shade, alpha in (
+        (HEAD, scene.vertices, h.triangles, h.uv_triangles, scene.shade, OPAQUE),
+        (HAIR, scene.hair_vertices, hair_triangles, hair_uv, scene.hair_shade, cover),
+        (CLOTH, cloth, cloth_triangles, np.zeros_like(cloth_triangles), cloth_shade, OPAQUE),
+    ):
+        xy, depth = _project(vertices, angle, translation, size)
+        rasterise(xy, depth, triangles, uv_triangles, h.uv, shade, alpha, layer, n, nearest, layers, values)
+    return Samples(layers, values)
+
+
+def encode_srgb(linear: Floats) -> NDArray[np.uint8]:
+    """Linear light 0..1 to sRGB, rounded."""
+    table = _srgb_table()
+    return table[(np.clip(linear, 0, 1) * np.float32(len(table) - 1) + np.float32(0.5)).astype(np.int32)]
+
+
+@cache
+def _srgb_table() -> NDArray[np.uint8]:
+    x = np.linspace(0, 1, 1 << 16)
+    curve = np.where(x <= 0.0031308, 12.92 * x, 1.055 * x ** (1 / 2.4) - 0.055)
+    return np.rint(255 * curve).astype(np.uint8)
+
+
+def backdrop(person: Person, size: int) -> Floats:
+    """A blurred place behind the person, linear light [H, W, 3]; the same in all views."""
+    b = person.background
+    main, other, glow = b[0:3], b[3:6], b[6:9]
+    low = 0.06 + 0.42 * (0.35 * main.mean() + 0.65 * main)
+    high = 0.06 + 0.42 * (0.45 * other.mean() + 0.55 * other)
+    y, x = np.mgrid[0:24, 0:24] / 23.0
+    slope = np.clip(0.5 + (y - 0.5) * (2 * b[6] - 1) * 1.6 + (x - 0.5) * (2 * b[7] - 1) * 1.6, 0, 1)[..., None]
+    picture = low * (1 - slope) + high * slope
+    for k, (cx, cy) in enumerate(((0.1, 0.2), (0.9, 0.3), (0.75, 0.75), (0.15, 0.8))):
+        spot = np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / 0.03)[..., None]
+        picture = picture * (1 + spot * (1.6 * b[(k + 3) % 9] - 0.7))
+    picture += 0.05 * (glow - 0.5)
+    picture = np.clip(picture, 0.01, 0.9).astype(np.float32)
+    return cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC).clip(0, 1)
+
+
+def faces(views: Sequence[Codes], size: int, samples: int) -> NDArray[np.uint8]:
+    """Draw the views of a sample, codes [18, 512] each: uint8 RGB [V, size, size, 3].
+
+    The middle view says who it is; from the others only the pose is read, so paint and shape are shared.
+    Raises ValueError for codes that are not finite.
+    """
+    people = [person(codes) for codes in views]
+    front = people[len(people) // 2]
+    shown = scene(front)
+    skin, hair = paint(front, size), paint_hair(front, size)
+    behind = backdrop(front, size)
+    cloth = (0.04 + 0.6 * front.clothes**1.5).astype(np.float32)
+    out = np.empty((len(people), size, size, 3), np.uint8)
+    linear = np.empty((size, size, 3), np.float32)
+    for view, one in enumerate(people):
+        buffers = sample(one, shown, hair.cover, size, samples)
+        resolve(buffers.layers, buffers.values, skin, hair.colour, cloth, behind, samples, linear)
+        out[view] = encode_srgb(linear)
+    return out
+
+
+def skin_masks(views: Sequence[Codes], size: int) -> NDArray[np.bool_]:
+    """Pixels that show nothing but skin of the face, bool [V, size, size], to be cut from `faces`.
+
+    As in the published recipe brows, nose and lips are skin; eyes (with a margin), the slit of the mouth, ears, neck
+    and hair are not. A pixel counts if all four samples in it do.
+    """
+    people = [person(codes) for codes in views]
+    front = people[len(people) // 2]
+    shown, hair, region = scene(front), paint_hair(front, size), fields(size).skin
+    masks = np.empty((len(people), size, size), np.bool_)
+    for view, one in enumerate(people):
+        buffers = sample(one, shown, hair.cover, size, 2)
+        column = np.clip((buffers.values[..., 0] * size).astype(np.int32), 0, size - 1)
+        row = np.clip(((1 - buffers.values[..., 1]) * size).astype(np.int32), 0, size - 1)
+        skin = (buffers.layers == HEAD) & region[row, column]
+        masks[view] = skin.reshape(size, 2, size, 2).all((1, 3))
+    return masks
+
+
+def true_map(front: Codes, size: int) -> NDArray[np.uint8]:
+    """The UV map that a perfect extraction of a sample would give: uint8 RGB [size, size, 3].
+
+    The sample as it is, with its faults: its shading and its smile's creases are in the map, and a fringe or a lock
+    is drawn where it stands in front of the skin, seen along the skin's normal.
+    """
+    one = person(front)
+    shown, hair = scene(one), paint_hair(one, size)
+    shade, hair_shade = _to_map(shown.shade, size), _to_map(shown.hair_shade, size)
+    linear = paint(one, size) * shade[..., :1] + shade[..., 1:]
+    over = np.clip((hair.loose - 0.5) * 4 + 0.5, 0, 1)[..., None]
+    return encode_srgb(linear + over * (hair.colour * hair_shade[..., :1] - linear))
+
+
+@cache
+def unwrapping(size: int) -> tuple[NDArray[np.int32], Floats, NDArray[np.bool_]]:
+    """Vertices, weights and mask of the texels, see `texture.rasterise.rasterise_uv`."""
+    h = head()
+    return rasterise_uv(h.triangles, h.uv_triangles, h.uv, size)
+
+
+def _to_map(values: Floats, size: int) -> Floats:
+    """Values [N, C] of the vertices as a map [size, size, C]; the margin repeats the mesh's border."""
+    index, weight, inside = unwrapping(size)
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    picture = (values[index[box]] * weight[box][..., None]).sum(2)
+    margin = [(rows[0], size - 1 - rows[-1]), (columns[0], size - 1 - columns[-1]), (0, 0)]
+    return np.asarray(np.pad(picture, margin, mode="edge"), np.float32)
