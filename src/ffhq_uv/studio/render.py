@@ -239,7 +239,7 @@ def true_map(front: Codes, size: int) -> NDArray[np.uint8]:
     """
     one = person(front)
     shown, hair = scene(one), paint_hair(one, size)
-    shade, hair_shade = _to_map(shown.shade, size), _to_map(shown.hair_shade, size)
+    shade, hair_shade = on_map(shown.shade, size), on_map(shown.hair_shade, size)
     linear = paint(one, size) * shade[..., :1] + shade[..., 1:]
     over = np.clip((hair.loose - 0.5) * 4 + 0.5, 0, 1)[..., None]
     return encode_srgb(linear + over * (hair.colour * hair_shade[..., :1] - linear))
@@ -252,7 +252,7 @@ def unwrapping(size: int) -> tuple[NDArray[np.int32], Floats, NDArray[np.bool_]]
     return rasterise_uv(h.triangles, h.uv_triangles, h.uv, size)
 
 
-def _to_map(values: Floats, size: int) -> Floats:
+def on_map(values: Floats, size: int) -> Floats:
     """Values [N, C] of the vertices as a map [size, size, C]; the margin repeats the mesh's border."""
     index, weight, inside = unwrapping(size)
     rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
