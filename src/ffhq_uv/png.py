@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+_END = b"\0\0\0\0IEND\xaeB`\x82"
 MAX_PIXELS = 4096 * 4096
 """Largest picture that is decoded; the published ones have 1024 x 1024."""
 
@@ -31,6 +32,8 @@ def read_png(data: bytes, name: str) -> NDArray[np.uint8]:
         raise PngError(
             f"{name}: refuses {width} x {height} pixels of {depth} bits (at most {MAX_PIXELS}, 8 bits)"
         )
+    if not data.endswith(_END):  # Pillow does not look at the last chunk
+        raise PngError(f"{name}: truncated PNG")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -40,5 +43,4 @@ def read_png(data: bytes, name: str) -> NDArray[np.uint8]:
                     raise PngError("two sizes in one file")
                 return np.array(image.convert("RGB"))
     except Exception as error:
-        reason = "truncated PNG" if "runcated" in str(error) else f"damaged PNG ({error})"
-        raise PngError(f"{name}: {reason}") from error
+        raise PngError(f"{name}: damaged PNG ({error})") from error

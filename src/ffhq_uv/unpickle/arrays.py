@@ -80,5 +80,6 @@ NUMPY: Table = {
     "numpy.ndarray": None,
     "numpy.dtype": _dtype,
     "_codecs.encode": _encode,
+    "__builtin__.bytes": lambda: b"",  # protocol 2 has no empty bytes
 }
 """What a pickle of NumPy arrays and scalars names."""

@@ -29,7 +29,7 @@ def _rebuild_tensor(
 ) -> np.ndarray[Any, Any]:
     count, packed = count_of(size), 1
     for length, step in zip(reversed(size), reversed(stride), strict=True):
-        if length > 1 and step != packed:
+        if count and length > 1 and step != packed:
             raise UnpickleError("refuses a tensor that is not contiguous")
         packed *= length
     if not 0 <= offset <= len(storage) - count:
