@@ -354,8 +354,9 @@ class Head:
 
     def shape(self, identity: NDArray[np.float32], expression: NDArray[np.float32]) -> NDArray[np.float32]:
         """Vertices [N, 3] of coefficients [I] and [E]."""
-        moved: NDArray[np.float32] = self.mean + self.identity @ identity + self.expression @ expression
-        return moved
+        n = len(self.mean)
+        offset = self.identity.reshape(3 * n, -1) @ identity + self.expression.reshape(3 * n, -1) @ expression
+        return np.asarray(self.mean + offset.reshape(n, 3), np.float32)
 
 
 def landmark_layout() -> Floats:

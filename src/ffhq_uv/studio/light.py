@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from ffhq_uv.studio.head import head
@@ -46,13 +47,25 @@ def irradiance(normals: Floats) -> Floats:
 
 def normals(vertices: Floats) -> Floats:
     """Unit normals [N, 3] of the head with the given vertices [N, 3] (mean of the unit normals of its faces)."""
-    h = head()
-    a, b, c = (vertices[h.triangles[:, k]] for k in range(3))
-    face = np.cross(b - a, c - a)
-    face /= np.linalg.norm(face, axis=1, keepdims=True) + 1e-12
-    face = np.concatenate([face, np.zeros((1, 3), face.dtype)])
-    total = face[h.vertex_faces].sum(1)
-    return np.asarray(total / (np.linalg.norm(total, axis=1, keepdims=True) + 1e-12), np.float32)
+    total = np.zeros_like(vertices)
+    _add_normals(vertices, head().triangles, total)
+    return total
+
+
+@njit(cache=True)
+def _add_normals(vertices: Floats, triangles: NDArray[np.int64], total: Floats) -> None:
+    for t in range(len(triangles)):
+        a, b, c = triangles[t]
+        ux, uy, uz = vertices[b] - vertices[a]
+        vx, vy, vz = vertices[c] - vertices[a]
+        x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        length = np.sqrt(x * x + y * y + z * z) + 1e-12
+        for k in (a, b, c):
+            total[k, 0] += x / length
+            total[k, 1] += y / length
+            total[k, 2] += z / length
+    for k in range(len(total)):
+        total[k] /= np.sqrt((total[k] ** 2).sum()) + 1e-12
 
 
 @cache

@@ -132,7 +132,7 @@ def person(codes: Codes) -> Person:
         receding=float(share(value["hairline"] + 1.1 * elderly * male - 0.35)),
         melanin=float(logistic(1.15 * value["melanin"] - 1.0)),
         haemoglobin=float(logistic(value["haemoglobin"] - 1.6)),
-        undertone=float(np.tanh(value["undertone"])),
+        undertone=float(np.tanh(0.7 * value["undertone"] + 0.35)),
         hair_melanin=float(logistic(1.4 * value["hair_melanin"] + 1.2 + 1.2 * value["melanin"])),
         hair_red=float(logistic(value["hair_red"] - 1.2)),
         grey=float(share((age - 36) / 45 + 0.18 * value["grey"])),

@@ -52,12 +52,17 @@ def rasterise(
         if top > bottom or left > right:
             continue
         q0, q1, q2 = 1 / depth[a], 1 / depth[b], 1 / depth[c]
-        ta, tb, tc = uv_triangles[t, 0], uv_triangles[t, 1], uv_triangles[t, 2]
+        u0, u1, u2 = uv[uv_triangles[t, 0], 0], uv[uv_triangles[t, 1], 0], uv[uv_triangles[t, 2], 0]
+        v0, v1, v2 = uv[uv_triangles[t, 0], 1], uv[uv_triangles[t, 1], 1], uv[uv_triangles[t, 2], 1]
         inverse = 1 / area
+        # Barycentric weights are linear along a row.
+        step0, step1 = (y1 - y2) * inverse, (y2 - y0) * inverse
         for i in range(top, bottom + 1):
+            start0 = ((x1 - left) * (y2 - i) - (x2 - left) * (y1 - i)) * inverse
+            start1 = ((x2 - left) * (y0 - i) - (x0 - left) * (y2 - i)) * inverse
             for j in range(left, right + 1):
-                w0 = ((x1 - j) * (y2 - i) - (x2 - j) * (y1 - i)) * inverse
-                w1 = ((x2 - j) * (y0 - i) - (x0 - j) * (y2 - i)) * inverse
+                w0 = start0 + (j - left) * step0
+                w1 = start1 + (j - left) * step1
                 w2 = 1 - w0 - w1
                 if w0 < 0 or w1 < 0 or w2 < 0:
                     continue
@@ -65,8 +70,8 @@ def rasterise(
                 q = k0 + k1 + k2
                 if q <= nearest[i, j]:
                     continue
-                u = (k0 * uv[ta, 0] + k1 * uv[tb, 0] + k2 * uv[tc, 0]) / q
-                v = (k0 * uv[ta, 1] + k1 * uv[tb, 1] + k2 * uv[tc, 1]) / q
+                u = (k0 * u0 + k1 * u1 + k2 * u2) / q
+                v = (k0 * v0 + k1 * v1 + k2 * v2) / q
                 if side > 1:
                     col = min(max(int(u * side), 0), side - 1)
                     row = min(max(int((1 - v) * side), 0), side - 1)

@@ -9,6 +9,7 @@ from functools import cache
 import cv2
 import numpy as np
 import torch
+from numba import njit
 from numpy.typing import NDArray
 
 from ffhq_uv.camera import Alignment, project, rotation
@@ -148,7 +149,7 @@ def sample(person: Person, scene: Scene, cover: Floats, size: int, n: int) -> Sa
     angle, translation = pose(person, scene.vertices)
     nearest = np.zeros((size * n, size * n), np.float32)
     layers = np.zeros((size * n, size * n), np.uint8)
-    values = np.empty((size * n, size * n, 4), np.float32)
+    values = np.zeros((size * n, size * n, 4), np.float32)
     cloth, cloth_triangles, cloth_shade = body()
     hair_triangles, hair_uv = _hair_triangles()
     for layer, vertices, triangles, uv_triangles, shade, alpha in (
@@ -224,11 +225,27 @@ def skin_masks(views: Sequence[Codes], size: int) -> NDArray[np.bool_]:
     masks = np.empty((len(people), size, size), np.bool_)
     for view, one in enumerate(people):
         buffers = sample(one, shown, hair.cover, size, 2)
-        column = np.clip((buffers.values[..., 0] * size).astype(np.int32), 0, size - 1)
-        row = np.clip(((1 - buffers.values[..., 1]) * size).astype(np.int32), 0, size - 1)
-        skin = (buffers.layers == HEAD) & region[row, column]
-        masks[view] = skin.reshape(size, 2, size, 2).all((1, 3))
+        _all_skin(buffers.layers, buffers.values, region, masks[view])
     return masks
+
+
+@njit(cache=True)
+def _all_skin(
+    layers: NDArray[np.uint8], values: Floats, region: NDArray[np.bool_], out: NDArray[np.bool_]
+) -> None:
+    """out [H, W]: all samples of a pixel are of the head, and of its region [S, S]."""
+    n, side = len(layers) // len(out), len(region)
+    for i in range(len(out)):
+        for j in range(len(out)):
+            skin = True
+            for k in range(n * n):
+                row, column = i * n + k // n, j * n + k % n
+                if skin:
+                    skin = layers[row, column] == 1
+                if skin:
+                    u, v = values[row, column, 0], values[row, column, 1]
+                    skin = region[min(int((1 - v) * side), side - 1), min(int(u * side), side - 1)]
+            out[i, j] = skin
 
 
 def true_map(front: Codes, size: int) -> NDArray[np.uint8]:
@@ -256,7 +273,18 @@ def on_map(values: Floats, size: int) -> Floats:
     """Values [N, C] of the vertices as a map [size, size, C]; the margin repeats the mesh's border."""
     index, weight, inside = unwrapping(size)
     rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
-    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    picture = (values[index[box]] * weight[box][..., None]).sum(2)
+    picture = np.zeros((size, size, values.shape[1]), np.float32)
+    _interpolate(values, index, weight, picture)
+    picture = picture[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     margin = [(rows[0], size - 1 - rows[-1]), (columns[0], size - 1 - columns[-1]), (0, 0)]
     return np.asarray(np.pad(picture, margin, mode="edge"), np.float32)
+
+
+@njit(cache=True)
+def _interpolate(values: Floats, index: NDArray[np.int32], weight: Floats, out: Floats) -> None:
+    side, _, channels = out.shape
+    for i in range(side):
+        for j in range(side):
+            for corner in range(3):
+                for channel in range(channels):
+                    out[i, j, channel] += weight[i, j, corner] * values[index[i, j, corner], channel]
