@@ -280,8 +280,8 @@ ONE_SIDED = {"nose_bend": 1.0, "jaw_shift": 1.0, "brow_level": -1.0, "mouth_leve
 EXPRESSION: dict[str, list[tuple[float, float, float, float, tuple[float, float, float]]]] = {
     # As IDENTITY, for the full expression (coefficient 1).
     "smile": [
-        (98, 594, 30, 22, (0.050, 0.062, -0.030)),
-        (150, 520, 48, 42, (0.012, 0.040, 0.042)),
+        (98, 594, 32, 24, (0.060, 0.082, -0.034)),
+        (152, 515, 48, 40, (0.014, 0.044, 0.048)),
         (118, 412, 50, 16, (0, 0.014, 0.006)),
         (0, 575, 50, 14, (0, 0.008, -0.020)),
         (0, 615, 55, 14, (0, 0.012, -0.016)),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ffhq_uv.camera import Alignment, project, rotation
 from ffhq_uv.studio import light as lighting
 from ffhq_uv.studio.codes import Codes
-from ffhq_uv.studio.head import SIDE, head
+from ffhq_uv.studio.head import SIDE, head, ramp
 from ffhq_uv.studio.person import Person, person
 from ffhq_uv.studio.raster import rasterise, resolve
 from ffhq_uv.studio.skin import above_hairline, fields, paint, paint_hair
@@ -82,8 +82,8 @@ def scene(person: Person) -> Scene:
     s, r = _layout()
     depth = _hair_depth() - 70 * person.receding
     # Combed hair leaves the skin where it starts to be drawn: no gap shows at the temples.
-    deep = np.clip((depth - 10) / 150, 0, 1)
-    away = 0.002 + (0.05 + 0.14 * person.hair_volume) * deep * (2 - deep)
+    deep = ramp(depth, 12, 150)
+    away = 0.002 + (0.05 + 0.14 * person.hair_volume) * deep
     # Loose hair over skin hangs clear of brows and lids.
     away += 0.05 * np.clip(-depth / 50, 0, 1) * (np.abs(s) < 300)
     hair = vertices + normal * away[:, None].astype(np.float32)

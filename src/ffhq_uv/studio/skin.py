@@ -47,8 +47,8 @@ LIP_BOTTOM = through((0, 632), (30, 630), (62, 618), (85, 603), (97, 595), smoot
 BROW_ROW = through((45, 323), (80, 313), (120, 303), (160, 307), (202, 328), smooth=6)
 BROW_HALF = through((40, 4), (58, 10), (90, 12.5), (125, 11), (165, 7.5), (206, 2), smooth=6)
 HAIRLINE = through(
-    (0, 142), (90, 141), (150, 152), (200, 180), (238, 238), (262, 300), (280, 378), (293, 372), (301, 350),
-    (350, 344), (398, 352), (408, 430), (416, 648), (512, 668), smooth=4,
+    (0, 142), (90, 141), (150, 152), (200, 180), (238, 238), (262, 300), (280, 378), (293, 372), (301, 350), (512, 350),
+    smooth=4,
 )  # fmt: skip
 BEARD_TOP = through(
     (0, 648), (40, 643), (75, 634), (98, 606), (125, 600), (165, 602), (210, 566), (248, 500), (268, 420), (292, 380),
@@ -74,9 +74,9 @@ def above_hairline(s: Wide, r: Wide) -> Wide:
     """Distance into the hair from the mean hairline, layout pixels; below 0 outside."""
     a = np.abs(s)
     slope = (HAIRLINE(a + 3) - HAIRLINE(a - 3)) / 6
-    depth = (HAIRLINE(a) - r) / np.hypot(1, slope)
-    behind = np.minimum(a - 405, 668 - r)
-    return np.asarray(np.where((a > 350) & (r > 352), behind, np.minimum(depth, 352 - r + np.maximum(0, 300 - a) * 9)))
+    above = (HAIRLINE(a) - r) / np.hypot(1, slope)
+    behind = np.minimum(a - 408, 668 - r)  # the ears, down to the nape
+    return np.asarray(np.maximum(above, behind))
 
 
 def noise(x: Wide, y: Wide, seed: int) -> Wide:
@@ -113,7 +113,7 @@ class Fields:
 
 PIGMENTS = (
     "one", "mottle", "pores", "flush", "nose_flush", "lips", "lip_lines", "slit", "nostrils", "eye_bags", "lids",
-    "wrinkle_forehead", "wrinkle_eyes", "wrinkle_folds", "stubble_shade", "ear_flush", "seam",
+    "wrinkle_forehead", "wrinkle_eyes", "wrinkle_folds", "stubble_shade", "ear_flush", "ear_shadow", "seam",
     *(f"freckles{k}" for k in range(FRECKLE_FIELDS)), *(f"blotch{k}" for k in range(BLOTCHES)),
 )  # fmt: skip
 
@@ -174,6 +174,12 @@ def fields(size: int) -> Fields:
     p["wrinkle_folds"] = p["wrinkle_folds"] - 0.35 * bump((a - fold - 9) / 5) * ramp(r, 484, 515) * (1 - ramp(r, 575, 612))
     p["wrinkle_folds"] += 0.7 * bump((a - 103 - 0.12 * (r - 610)) / 3.5) * ramp(r, 600, 618) * (1 - ramp(r, 645, 670))
     p["ear_flush"] = spot(352, 464, 45, 95)
+    f, q = (a - 350 + 8 * (r - 464) / 112) / 46, (r - 464) / 104
+    inside_ear = 1 - ramp(np.hypot(f, q), 0.9, 1.05)
+    p["ear_shadow"] = inside_ear * (
+        0.8 * bump((np.hypot(f * 0.95, q) - 0.68) / 0.07) * ramp(q - 0.5 * f, 0.75, 0.1)
+        + 0.9 * bump(np.hypot((f + 0.28) / 0.26, (q - 0.14) / 0.26)) + 0.5 * bump(np.hypot((f - 0.1) / 0.13, (q + 0.3) / 0.3))
+    )
     p["seam"] = 0.6 * spot(0, 655, 55, 8) + 0.30 * bump((r - 775) / 22) * bump(s / 330)
 
     beard = ramp(r, BEARD_TOP(a) - 14, BEARD_TOP(a) + 20) * (1 - ramp(r, BEARD_END(a) - 40, BEARD_END(a) + 6))
@@ -283,13 +289,15 @@ def weights(person: Person) -> Floats:
     w["nostrils"][:] = (0.3, 0.9, 1.2)
     w["eye_bags"][:] = (0.02 + 0.10 * person.eye_bags, 0.12 + 0.45 * person.eye_bags, 0.02 + 0.10 * person.eye_bags)
     w["lids"][:] = (0.04, 0.40, 0.40)
-    w["wrinkle_forehead"][2] = 0.34 * person.wrinkles[0]
-    w["wrinkle_eyes"][2] = 0.34 * person.wrinkles[1]
-    w["wrinkle_folds"][:] = (0, 0.15 * person.wrinkles[2], 0.10 + 0.40 * person.wrinkles[2])
+    w["wrinkle_forehead"][2] = 0.24 * person.wrinkles[0]
+    w["wrinkle_eyes"][2] = 0.26 * person.wrinkles[1]
+    folded = min(1.0, float(person.wrinkles[2]) + 0.6 * person.smile)
+    w["wrinkle_folds"][:] = (0, 0.15 * folded, 0.08 + 0.34 * folded)
     # A shaved beard shows through the skin as a cool shadow.
     shadow = person.male * float(np.clip((person.age - 15) / 6, 0, 1))
     w["stubble_shade"][:] = (0.0, -0.04 * shadow, (0.07 + 0.09 * person.hair_melanin) * shadow)
     w["ear_flush"][:] = (0, 0.35, 0.05)
+    w["ear_shadow"][:] = (0.05, 0.25, 0.22)
     w["seam"][:] = (0, 0.10, 0.10)
     for k in range(FRECKLE_FIELDS):
         w[f"freckles{k}"][:] = np.array([0.22, 0.08, 0.01]) * person.freckles[k]
