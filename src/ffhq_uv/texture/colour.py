@@ -67,8 +67,9 @@ def _moments(image: NDArray[np.float32], mask: NDArray[np.uint8]) -> NDArray[np.
     for row in range(mask.shape[0]):
         for column in range(mask.shape[1]):
             if mask[row, column]:
-                r, g = float(image[0, row, column]), float(image[1, row, column])
-                b = float(image[2, row, column])
+                r = np.float64(image[0, row, column])
+                g = np.float64(image[1, row, column])
+                b = np.float64(image[2, row, column])
                 count += 1
                 r1 += r
                 g1 += g

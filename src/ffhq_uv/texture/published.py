@@ -55,7 +55,8 @@ class PublishedTexturer:
         self._threads = threads
         self._texels = group_texels(topology.unwrap_index, topology.unwrap_weight, topology.inside)
         self._template = np.ascontiguousarray(np.moveaxis(topology.template, -1, 0), dtype=np.float32)
-        self._boxes = [_scaled(box, size) for box in POISSON_BOXES]
+        boxes = [_scaled(box, size) for box in POISSON_BOXES]
+        self._boxes = [box for box in boxes if all(side.stop - side.start > 2 for side in box)]
         self._major = topology.major_union.astype(np.float32)
         self._minor = topology.minor_union.astype(np.float32)
         self._windows = {view: _around(masks[f"minor_valid_{view}"], margin(size)) for view in VIEWS}

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ffhq_uv.geometry import VIEWS
+from ffhq_uv.png import read_png
 from ffhq_uv.texture.rasterise import rasterise_uv
 
 PUBLISHED_SIZE = 1024
@@ -29,9 +30,6 @@ MASKS = (
     *(f"{kind}_valid_{view}" for kind in ("major", "minor") for view in VIEWS),
 )
 """Names of the masks, spelt as published: the file is ``<name>_mask.png``."""
-
-LARGEST = 8192
-"""No picture of the assets may be larger, pixels a side."""
 
 SAME_TRIANGLE = 0.5
 """Share of the texels in which ``unwrap_1024_info`` must name the triangle that the UV mesh has there.
@@ -198,20 +196,12 @@ def _read_picture(path: Path, size: int) -> NDArray[np.uint8]:
     """An 8-bit PNG as RGB [size, size, 3]: grey is repeated, alpha dropped, another size resized."""
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; topo_assets/ must hold it")
-    try:
-        with Image.open(path, formats=["PNG"]) as picture:
-            if picture.width != picture.height or picture.width > LARGEST:
-                raise ValueError(
-                    f"{path}: {picture.width}x{picture.height} pixels, expected a square of at most {LARGEST}"
-                )
-            if picture.mode not in ("1", "L", "LA", "P", "RGB", "RGBA"):
-                raise ValueError(f"{path}: mode {picture.mode}, expected 8-bit grey or RGB")
-            colour = picture.convert("RGB")
-    except (OSError, SyntaxError) as error:  # Pillow's ways of saying that the file is damaged
-        raise ValueError(f"{path}: not a readable PNG ({error})") from error
-    if colour.size != (size, size):
-        colour = colour.resize((size, size))
-    return np.array(colour, dtype=np.uint8)
+    picture = read_png(path.read_bytes(), str(path))
+    if picture.shape[0] != picture.shape[1]:
+        raise ValueError(f"{path}: {picture.shape[1]}x{picture.shape[0]} pixels, expected a square")
+    if len(picture) != size:
+        picture = np.array(Image.fromarray(picture).resize((size, size)))
+    return picture
 
 
 def _read_mask(path: Path, size: int) -> NDArray[np.float32]:

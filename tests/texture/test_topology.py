@@ -1,0 +1,132 @@
+"""Reading ``topo_assets/``: what is written comes back, and what is wrong is named."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.io
+from dome import dome, dome_topology
+from PIL import Image
+
+from ffhq_uv.texture.topology import MASKS, load_topology
+
+SIZE = 1024
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The dome's assets as they would be published."""
+    folder = tmp_path_factory.mktemp("topo_assets")
+    write_info(folder)
+    topology = dome_topology(SIZE)
+    for name, mask in topology.masks.items():
+        Image.fromarray((mask * 255).astype(np.uint8)).save(folder / f"{name}_mask.png")
+    Image.fromarray(topology.template).save(folder / "template_base_uv.png")
+    scipy.io.savemat(
+        folder / "unwrap_1024_info.mat",
+        {"uv_idx_v_idx": topology.unwrap_index, "uv_idx_bw": topology.unwrap_weight},
+        do_compression=True,
+    )
+    Image.fromarray((topology.inside * 255).astype(np.uint8)).save(folder / "unwrap_1024_info_mask.png")
+    return folder
+
+
+def write_info(folder: Path, **changes: Any) -> None:
+    vertices, uv, triangles = dome()
+    info = {
+        "meanshape": vertices.reshape(1, -1),
+        "head_tri": triangles + 1,
+        "head_tri_vt": triangles + 1,
+        "vt_list": uv,
+        "keypoints": np.arange(68)[None] + 1,
+    }
+    scipy.io.savemat(folder / "hifi3dpp_model_info.mat", info | changes)
+
+
+@pytest.fixture
+def assets(published: Path, tmp_path: Path) -> Path:
+    """A copy that a test may spoil."""
+    for file in published.iterdir():
+        (tmp_path / file.name).hardlink_to(file)
+    return tmp_path
+
+
+def replace(path: Path, write: Callable[[Path], None]) -> None:
+    path.unlink()  # a hard link: never write through it
+    write(path)
+
+
+def test_published_assets_come_back(published: Path) -> None:
+    found, expected = load_topology(published, SIZE), dome_topology(SIZE)
+    assert found.vertices == expected.vertices
+    assert found.size == SIZE
+    for name in ("triangles", "uv", "triangles_uv", "keypoints", "unwrap_index", "inside", "template"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+    np.testing.assert_array_equal(found.unwrap_weight, expected.unwrap_weight)
+    for name in MASKS:
+        np.testing.assert_array_equal(found.masks[name], expected.masks[name], err_msg=name)
+    assert found.minor_union[512, 512]
+    assert not found.minor_union[0].any()
+
+
+def test_any_map_size_is_rasterised(published: Path) -> None:
+    found, expected = load_topology(published, 96), dome_topology(96)
+    np.testing.assert_array_equal(found.unwrap_index, expected.unwrap_index)
+    assert found.template.shape == (96, 96, 3)
+    assert np.abs(found.masks["hair"] - expected.masks["hair"]).mean() < 0.01
+
+
+def test_unwrap_info_is_optional(assets: Path) -> None:
+    whole = load_topology(assets, SIZE)
+    (assets / "unwrap_1024_info.mat").unlink()
+    np.testing.assert_array_equal(load_topology(assets, SIZE).unwrap_index, whole.unwrap_index)
+
+
+def test_unwrap_info_of_a_flipped_map_is_refused(assets: Path) -> None:
+    topology = dome_topology(SIZE)
+    flipped = {"uv_idx_v_idx": topology.unwrap_index[::-1], "uv_idx_bw": topology.unwrap_weight[::-1]}
+    replace(assets / "unwrap_1024_info.mat", lambda path: scipy.io.savemat(path, flipped))
+    with pytest.raises(ValueError, match="different meshes"):
+        load_topology(assets, SIZE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"keypoints": np.arange(5)[None] + 1}, "5 entries, expected 68"),
+        ({"head_tri": dome()[2]}, r"head_tri holds 0\.\..*, expected indices 1\.\."),
+        ({"meanshape": np.zeros((1, 10))}, "10 values, expected 3"),
+        ({"vt_list": np.full((957, 2), np.nan)}, "finite UV"),
+        ({"head_tri_vt": dome()[2][1:] + 1}, r"expected \[F, 3\] both"),
+        ({"head_tri": np.array([{}], object)}, "no numeric array 'head_tri'"),
+    ],
+)
+def test_wrong_model_info_is_named(assets: Path, changes: dict[str, Any], message: str) -> None:
+    replace(assets / "hifi3dpp_model_info.mat", lambda path: write_info(assets, **changes))
+    with pytest.raises(ValueError, match=message) as caught:
+        load_topology(assets, 64)
+    assert "hifi3dpp_model_info.mat" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["hair_mask.png", "template_base_uv.png", "hifi3dpp_model_info.mat"])
+def test_missing_and_damaged_files_are_named(assets: Path, name: str) -> None:
+    content = (assets / name).read_bytes()
+    replace(assets / name, lambda path: path.write_bytes(content[: len(content) // 2]))
+    with pytest.raises(ValueError, match=name):
+        load_topology(assets, 64)
+    (assets / name).unlink()
+    with pytest.raises(FileNotFoundError, match=name):
+        load_topology(assets, 64)
+
+
+def test_coloured_and_oblong_masks_are_refused(assets: Path) -> None:
+    coloured = np.zeros((8, 8, 3), np.uint8)
+    coloured[2, 2, 0] = 255
+    replace(assets / "hair_mask.png", Image.fromarray(coloured).save)
+    with pytest.raises(ValueError, match="channels differ"):
+        load_topology(assets, 64)
+    replace(assets / "hair_mask.png", Image.fromarray(np.zeros((8, 9), np.uint8)).save)
+    with pytest.raises(ValueError, match="9x8 pixels, expected a square"):
+        load_topology(assets, 64)
