@@ -1,7 +1,7 @@
-"""The studio as an analysis: the geometry of its own people, read out of their codes instead of estimated.
+"""The studio as an analysis: the geometry of its own people, read out of their codes, not estimated.
 
-Coefficients and pose are exact, or off by a chosen amount of noise; the vertices come through the published files
-(`MorphableModel`, `camera`) like any other analysis's. The skin mask is exact in any case.
+Coefficients and pose are exact, or off by a chosen amount of noise; the vertices come through the published
+files (`MorphableModel`, `camera`) like any other analysis's. The skin mask is exact in any case.
 """
 
 from __future__ import annotations
@@ -61,9 +61,7 @@ class StudioAnalysis:
             crop, depth[row] = project(vertices, angle, translation)
             xy[row] = alignment(height).crop_to_image(crop)
             turn = rotation(angle).transpose(-1, -2)
-            normals[row] = (
-                vertex_normals(vertices, self.model.triangles, self.model.vertex_faces) @ turn
-            )
+            normals[row] = vertex_normals(vertices, self.model.triangles, self.model.vertex_faces) @ turn
             skin[row] = torch.from_numpy(skin_masks(list(codes[row]), height))
         geometry = Geometry(xy, depth, normals, skin, identity, expression, tuple(reasons))
         return geometry.to(latents.device)

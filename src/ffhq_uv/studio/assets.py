@@ -17,10 +17,11 @@ from ffhq_uv.camera import rotation
 from ffhq_uv.geometry import VIEWS
 from ffhq_uv.studio import light
 from ffhq_uv.studio.codes import encode
+from ffhq_uv.studio.fields import fields, whole_face
 from ffhq_uv.studio.head import SIDE, Head, head
 from ffhq_uv.studio.raster import depth_map
 from ffhq_uv.studio.render import on_map, true_map, unwrapping
-from ffhq_uv.studio.skin import ABSORPTION, fields
+from ffhq_uv.studio.skin import ABSORPTION
 
 YAWS = {"left": 30.0, "front": 0.0, "right": -30.0}
 """Yaw of each view, degrees."""
@@ -48,7 +49,7 @@ def write_assets(folder: Path) -> None:
 
 
 def _model(h: Head, template: NDArray[np.uint8]) -> dict[str, NDArray[np.generic]]:
-    """The keys of ``hifi3dpp_model_info.mat``. Texture: mean colour and two pigments (melanin, haemoglobin)."""
+    """The arrays of ``hifi3dpp_model_info.mat``; its texture basis is two pigments."""
     n, faces = len(h.mean), len(h.triangles)
     vertex_uv = np.empty((n, 2), np.float32)
     vertex_uv[h.uv_vertices[::-1]] = h.uv[::-1]
@@ -83,7 +84,7 @@ def _model(h: Head, template: NDArray[np.uint8]) -> dict[str, NDArray[np.generic
 
 def _write_mat(path: Path, arrays: dict[str, NDArray[np.generic]]) -> None:
     buffer = io.BytesIO()
-    scipy.io.savemat(buffer, arrays, do_compression=True, oned_as="row")
+    scipy.io.savemat(buffer, arrays, do_compression=True, oned_as="row")  # type: ignore[arg-type]
     content = bytearray(buffer.getvalue())
     # The header's text carries the time of writing; only its first four bytes are prescribed (not zero).
     content[:116] = b"MATLAB 5.0 MAT-file, FFHQ-UV studio".ljust(116)
@@ -122,7 +123,7 @@ def _masks() -> dict[str, NDArray[np.bool_]]:
         "nostril": ((s - 31) / 15) ** 2 + ((row - 504) / 8) ** 2 < 1,
     }
     # The face without its holes: eyes and mouth belong to the valid regions.
-    face = (depth < -2) & (row < 742 - 0.00135 * s**2) & (s < 292)
+    face = whole_face(column - SIDE / 2, row)
     seen = {view: _seen(yaw) for view, yaw in YAWS.items()}
     for kind, least in (("major", MAJOR), ("minor", MINOR)):
         for view in VIEWS:

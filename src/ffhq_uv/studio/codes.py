@@ -1,7 +1,8 @@
-"""W+ codes that are people: a fixed linear read-out of codes [18, 512] into named parameters, and the way back.
+"""W+ codes that are people: a fixed linear read-out of [18, 512] into named parameters, and the way back.
 
-Every parameter k owns one direction h_k of the 512 dimensions (a row of a Hadamard matrix: orthogonal, entries +-1)
-and a range of layers, after StyleFlow's table of edits (yaw in layers 0 to 3, light in 7 to 11, ...). Its value is
+Every parameter k owns one direction h_k of the 512 dimensions (a row of a Hadamard matrix: orthogonal,
+entries +-1) and a range of layers, after StyleFlow's table of edits (yaw in layers 0 to 3, light in 7 to 11,
+...). Its value is
 
     offset + scale * mean over its layers of <row, h_k> / (512 * AMPLITUDE)
 
@@ -38,7 +39,7 @@ BLOTCHES = 8
 
 @dataclass(frozen=True)
 class Parameter:
-    """A named group of read-outs: ``count`` values in layers first..last (inclusive), offset + scale * reading."""
+    """``count`` read-outs of layers first..last (inclusive); their values are offset + scale * reading."""
 
     name: str
     first: int
@@ -122,7 +123,7 @@ def encode(parameters: Mapping[str, Floats | float], seed: tuple[int, ...]) -> C
 
 
 def turned(front: Codes, yaw: float) -> Codes:
-    """The code of the same person turned by ``yaw`` degrees more: other than ``front`` only in layers 0 to 3."""
+    """The same person turned by ``yaw`` more degrees: another code in layers 0 to 3 only."""
     view = front.copy()
     p = PARAMETERS[0]
     step = AMPLITUDE * yaw / p.scale * _DIRECTIONS[_FIRST[p.name]]

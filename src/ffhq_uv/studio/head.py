@@ -1,10 +1,10 @@
-"""The studio's head: a linear model (mean, identity and expression blendshapes) on a regular grid of the UV square.
+"""The studio's head: a linear model (mean, identity and expression shapes) on a grid of the UV square.
 
-The head is written down once, as a smooth function of the *layout*: ``s``, pixels of the 1024 map to the right of
-its middle column, and ``r``, pixels from its top row. Features stand where the published layout has them (nose tip
-at row 468, eye corners at rows 384, mouth corners at row 594). A loft of rings through the front, side and back
-profiles makes skull, jaw and neck; nose, eyes, lips and ears are added to it. Lengths are model units (1 is 10 cm),
-set after the proportions of an average adult.
+The head is written down once, as a smooth function of the *layout*: ``s``, pixels of the 1024 map to the
+right of its middle column, and ``r``, pixels from its top row. Features stand where the published layout has
+them (nose tip at row 468, eye corners at rows 384, mouth corners at row 594). A loft of rings through the
+front, side and back profiles makes skull, jaw and neck; nose, eyes, lips and ears are added to it. Lengths
+are model units (1 is 10 cm), set after the proportions of an average adult.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ SIDE = 1024
 """Side of the map in which the layout is written, pixels."""
 
 
-def lines(stops: list[tuple[float, float, int]]) -> Floats:
+def lines(*stops: tuple[float, float, int]) -> Floats:
     """Grid lines: each stop (from, to, n) gives n equal steps; ends meet."""
     parts = [np.linspace(a, b, n + 1)[:-1] for a, b, n in stops]
     return np.concatenate([*parts, [stops[-1][1]]])
 
 
-HALF_COLUMNS = lines([(0, 60, 10), (60, 180, 20), (180, 300, 12), (300, 412, 16), (412, 508, 5)])
+HALF_COLUMNS = lines((0, 60, 10), (60, 180, 20), (180, 300, 12), (300, 412, 16), (412, 508, 5))
 """Columns to the right of the middle, layout pixels; mirrored for the left half. Dense in the face."""
 ROWS = lines(
-    [(4, 150, 9), (150, 330, 12), (330, 420, 17), (420, 530, 19), (530, 588, 9), (588, 600, 5)]
-    + [(600, 660, 9), (660, 760, 10), (760, 1020, 12)]
-)
+    (4, 150, 9), (150, 330, 12), (330, 420, 17), (420, 530, 19), (530, 588, 9), (588, 600, 5), (600, 660, 9),
+    (660, 760, 10), (760, 1020, 12),
+)  # fmt: skip
 """Rows, layout pixels. Dense at the eyes, the nose and the slit of the mouth (rows 590 to 598)."""
 
 
@@ -59,10 +59,10 @@ def bump(distance: Floats) -> Floats:
     return np.exp(-0.5 * distance**2)
 
 
-def ramp(x: Floats, start: float, end: float) -> Floats:
+def ramp(x: Floats, start: Floats | float, end: Floats | float) -> Floats:
     """0 before start, 1 after end, smooth between."""
     t = np.clip((x - start) / (end - start), 0, 1)
-    return t * t * (3 - 2 * t)
+    return np.asarray(t * t * (3 - 2 * t))
 
 
 ANGLE = through((0, 0), (71, 0.235), (165, 0.69), (230, 1.04), (300, 1.46), (405, 1.95), (512, np.pi), smooth=10)
@@ -91,12 +91,14 @@ BACK_Y = through(
     (4, 1.20), (60, 1.04), (145, 0.80), (300, 0.22), (384, -0.02), (468, -0.28), (594, -0.60), (732, -0.90),
     (850, -1.18), (1020, -1.90),
 )  # fmt: skip
-BACK_Z = through((4, -0.17), (60, -0.62), (145, -0.90), (300, -1.03), (384, -1.02), (468, -0.95), (594, -0.80),
-                 (732, -0.68), (850, -0.64), (1020, -0.72))  # fmt: skip
+BACK_Z = through(
+    (4, -0.17), (60, -0.62), (145, -0.90), (300, -1.03), (384, -1.02), (468, -0.95), (594, -0.80), (732, -0.68),
+    (850, -0.64), (1020, -0.72),
+)  # fmt: skip
 
 NOSE_HEIGHT = through(
-    (310, 0.0), (330, 0.0), (360, 0.008), (384, 0.04), (410, 0.105), (440, 0.18), (458, 0.222), (468, 0.232), (478, 0.215),
-    (490, 0.155), (502, 0.075), (516, 0.01), (530, 0.0), smooth=5,
+    (310, 0.0), (330, 0.0), (360, 0.008), (384, 0.04), (410, 0.105), (440, 0.18), (458, 0.222), (468, 0.232),
+    (478, 0.215), (490, 0.155), (502, 0.075), (516, 0.01), (530, 0.0), smooth=5,
 )  # fmt: skip
 NOSE_WIDTH = through((340, 44), (384, 34), (425, 38), (455, 44), (470, 46), (500, 48))
 
@@ -118,7 +120,9 @@ def loft(s: Floats, r: Floats) -> Floats:
     c, d = np.cos(theta), np.sin(theta)
     front = c > 0
     # The face is a little squarer than an ellipse, the jaw a little more pointed.
-    power = through((4, 1.0), (220, 0.95), (384, 1.0), (500, 1.08), (600, 1.18), (700, 1.42), (760, 1.35), (850, 1.0))(r)
+    power = through((4, 1.0), (220, 0.95), (384, 1.0), (500, 1.08), (600, 1.18), (700, 1.42), (760, 1.35), (850, 1.0))(
+        r
+    )
     forward = np.abs(c) ** np.where(front, power, 1.0)
     y_end = np.where(front, FRONT_Y(r), BACK_Y(r))
     z_end = np.where(front, FRONT_Z(r), BACK_Z(r))
@@ -186,7 +190,8 @@ def mean_surface(s: Floats, r: Floats) -> Floats:
     y += 0.015 * at(31, 503, 13, 6)
     z += 0.015 * at(0, 503, 14, 8)
 
-    # Mouth: philtrum, two lips, the slit, the corners, the fold from the nose.
+    # Mouth: wider than its part of the ring; philtrum, two lips, the slit, the corners, the fold from the nose.
+    x += sign * 0.036 * at(MOUTH_CORNER, 594, 42, 34)
     lips = np.clip(1 - (a / (MOUTH_CORNER + 4)) ** 2, 0, 1)
     z -= 0.014 * at(0, 545, 12, 16)
     z += 0.008 * at(20, 547, 9, 18)
@@ -216,7 +221,7 @@ def mean_surface(s: Floats, r: Floats) -> Floats:
 
 
 def grid() -> tuple[Floats, Floats]:
-    """Layout positions (s, r) of the grid's nodes, [rows, columns]; rows bend so as to follow the eyes' lids."""
+    """Layout positions (s, r) of the grid, [rows, columns] each; the rows bend to follow the eyelids."""
     columns = np.concatenate([-HALF_COLUMNS[:0:-1], HALF_COLUMNS])
     s, r = np.meshgrid(columns, ROWS)
     upper, lower = lid_rows(s)
@@ -233,9 +238,13 @@ def grid() -> tuple[Floats, Floats]:
     return s, np.where(inside, bent, r)
 
 
-IDENTITY: dict[str, list[tuple[float, float, float, float, tuple[float, float, float]]]] = {
-    # name: patches (s, r, width, height, displacement), layout pixels and model units for one standard deviation.
-    # A patch stands on the right half (s >= 0) and is mirrored; see ONE_SIDED for those that are not.
+Patch = tuple[float, float, float, float, tuple[float, float, float]]
+"""A Gaussian displacement: (s, r, width, height) in layout pixels, and its vector in model units.
+
+It stands on the right half (s >= 0) and is mirrored, unless its shape is listed in ONE_SIDED.
+"""
+
+IDENTITY: dict[str, list[Patch]] = {
     "face_width": [(230, 450, 130, 260, (0.030, 0, 0))],
     "face_length": [(0, 740, 420, 150, (0, -0.040, 0)), (0, 160, 420, 110, (0, 0.020, 0))],
     "jaw_width": [(280, 650, 75, 70, (0.036, 0, 0)), (160, 700, 60, 40, (0.012, 0, 0))],
@@ -272,13 +281,12 @@ IDENTITY: dict[str, list[tuple[float, float, float, float, tuple[float, float, f
     "brow_level": [(115, 322, 60, 34, (0, 0.006, 0.002))],
     "mouth_level": [(85, 594, 45, 30, (0, 0.006, 0))],
 }
-"""The identity blendshapes, in the order of the coefficients."""
+"""The identity blendshapes for one standard deviation, in the order of the coefficients."""
 
 ONE_SIDED = {"nose_bend": 1.0, "jaw_shift": 1.0, "brow_level": -1.0, "mouth_level": -1.0}
 """Asymmetric shapes: both halves move the same way (+1) or in opposite ways (-1)."""
 
-EXPRESSION: dict[str, list[tuple[float, float, float, float, tuple[float, float, float]]]] = {
-    # As IDENTITY, for the full expression (coefficient 1).
+EXPRESSION: dict[str, list[Patch]] = {
     "smile": [
         (98, 594, 32, 24, (0.060, 0.082, -0.034)),
         (152, 515, 48, 40, (0.014, 0.044, 0.048)),
@@ -295,7 +303,7 @@ EXPRESSION: dict[str, list[tuple[float, float, float, float, tuple[float, float,
     "nose_wrinkle": [(60, 470, 34, 34, (0.004, 0.028, 0.004)), (0, 350, 30, 24, (0, -0.016, 0.010))],
     "cheek_puff": [(180, 580, 55, 50, (0.055, 0, 0.050))],
 }
-"""The expression blendshapes, in the order of the coefficients; a coefficient is at least 0."""
+"""The full expressions (coefficient 1; at least 0), in the order of the coefficients."""
 
 
 def _mouth_open(s: Floats, r: Floats) -> Floats:
@@ -324,6 +332,9 @@ def blendshape(name: str, s: Floats, r: Floats) -> Floats:
             total += right[..., None] * vector
         else:
             total += right[..., None] * vector + left[..., None] * vector * side
+    if name not in ONE_SIDED:
+        # The halves meet at the back, where neither may move sideways.
+        total[..., 0] *= 1 - ramp(np.abs(s), 420, HALF_COLUMNS[-1])
     return total
 
 
@@ -360,8 +371,9 @@ class Head:
 
 
 def landmark_layout() -> Floats:
-    """Layout positions [68, 2] (s, r) of the iBUG landmarks; 0 to 16 jaw, 17 brows, 27 nose, 36 eyes, 48 mouth."""
-    jaw = [(-292, 440), (-286, 500), (-277, 556), (-258, 606), (-222, 648), (-176, 684), (-120, 712), (-60, 728)]
+    """Layout positions [68, 2] (s, r) of the iBUG landmarks."""
+    jaw = [(-292, 440), (-286, 500), (-277, 556), (-258, 606), (-222, 648), (-176, 684), (-120, 712)]
+    jaw = [*jaw, (-60, 728)]
     jaw = [*jaw, (0, 732), *((-s, r) for s, r in reversed(jaw))]
     brow = [(-196, 330), (-166, 308), (-130, 302), (-94, 306), (-58, 318)]
     brow = [*brow, *((-s, r) for s, r in reversed(brow))]
@@ -399,7 +411,7 @@ def head() -> Head:
     flat = flat - flat.mean(0)
     grid_s, grid_r = s[:, :-1].ravel(), r[:, :-1].ravel()
 
-    def basis(names: dict[str, list[tuple[float, float, float, float, tuple[float, float, float]]]]) -> Floats:
+    def basis(names: dict[str, list[Patch]]) -> Floats:
         return np.stack([blendshape(name, grid_s, grid_r) for name in names], -1)
 
     marks = landmark_layout()

@@ -1,8 +1,9 @@
-"""Light: second-order spherical harmonics in DPR's order, and how much of it reaches each vertex of the head.
+"""Light: second-order spherical harmonics in DPR's order, and how much of it reaches each vertex.
 
-Coefficients are ordered 1, Y, Z, X, YX, YZ, 3Z²-1, XZ, X²-Y² in DPR's axes: X to the viewer's right, Y away from the
-viewer, Z up. Shading is normalised so that the uniform light [1, 0, ..., 0] gives 1 on an open surface. The light
-turns with the head: the three views of a person show the same shading, as if the camera walked around them.
+Coefficients are ordered 1, Y, Z, X, YX, YZ, 3Z²-1, XZ, X²-Y² in DPR's axes: X to the viewer's right, Y away
+from the viewer, Z up. Shading is normalised so that the uniform light [1, 0, ..., 0] gives 1 on an open
+surface. The light turns with the head: the three views of a person show the same shading, as if the camera
+walked around them.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def irradiance(normals: Floats) -> Floats:
 
 
 def normals(vertices: Floats) -> Floats:
-    """Unit normals [N, 3] of the head with the given vertices [N, 3] (mean of the unit normals of its faces)."""
+    """Unit normals [N, 3] of the head with the given vertices: the mean of the unit normals around each."""
     total = np.zeros_like(vertices)
     _add_normals(vertices, head().triangles, total)
     return total
@@ -70,18 +71,19 @@ def _add_normals(vertices: Floats, triangles: NDArray[np.int64], total: Floats) 
 
 @cache
 def transfer() -> tuple[Floats, Floats]:
-    """Precomputed transfer of the mean head (Sloan et al. 2002): its shading per light coefficient, with shadows.
+    """Precomputed transfer of the mean head (Sloan et al. 2002): shading per light coefficient, with shadows.
 
-    Returns transfer - openness * irradiance, float32 [N, 9], and the openness [N] (1 = sees the whole hemisphere), so
-    that ``shading`` is exact on the mean head and right to first order in a change of normals.
+    Returns transfer - openness * irradiance, float32 [N, 9], and the openness [N] (1 = sees the whole
+    hemisphere), so that ``shading`` is exact on the mean head and right to first order in a change of
+    normals.
     """
     mean = head().mean
     normal = normals(mean)
     k = np.arange(DIRECTIONS) + 0.5
     polar, around = np.arccos(1 - 2 * k / DIRECTIONS), np.pi * (1 + 5**0.5) * k
-    towards = np.stack(
-        [np.sin(polar) * np.cos(around), np.cos(polar), np.sin(polar) * np.sin(around)], -1
-    ).astype(np.float32)
+    towards = np.stack([np.sin(polar) * np.cos(around), np.cos(polar), np.sin(polar) * np.sin(around)], -1).astype(
+        np.float32
+    )
     total = np.zeros((len(mean), 9), np.float32)
     open_ = np.zeros(len(mean), np.float32)
     whole = np.zeros((len(mean), 9), np.float32)
@@ -99,7 +101,8 @@ def transfer() -> tuple[Floats, Floats]:
     # Skin scatters light into its own shadows: a part of what is lost comes back.
     back = FILL * (1 - openness)[:, None] * irradiance(normal)
     total, openness = total + back, openness + FILL * (1 - openness)
-    return total - openness[:, None] * irradiance(normal), openness
+    rest = total - openness[:, None] * irradiance(normal)
+    return rest.astype(np.float32), openness.astype(np.float32)
 
 
 def smoothed(values: Floats, triangles: NDArray[np.int64]) -> Floats:
@@ -118,4 +121,4 @@ def smoothed(values: Floats, triangles: NDArray[np.int64]) -> Floats:
 def shading(normal: Floats, light: Floats) -> Floats:
     """Shading [N] of the head's vertices with unit normals [N, 3] under light [9]; never below 0.02."""
     rest, openness = transfer()
-    return np.maximum(rest @ light + openness * (irradiance(normal) @ light), 0.02)
+    return np.asarray(np.maximum(rest @ light + openness * (irradiance(normal) @ light), 0.02), np.float32)

@@ -1,6 +1,7 @@
 """A person: what the read-outs of a code mean, and how people are drawn at random.
 
-The squashing from unbounded read-outs to physical values is smooth, so people change continuously with their codes.
+The squashing from unbounded read-outs to physical values is smooth, so people change continuously with their
+codes.
 """
 
 from __future__ import annotations
@@ -16,23 +17,30 @@ from ffhq_uv.studio.head import EXPRESSION, IDENTITY
 Floats = NDArray[np.float64]
 
 BADLY_LIT = 0.12
-"""A sample is badly lit from this uneven light: length of the light's sideways coefficients (X, YX, XZ), the uniform
-light's being 1. About 14 % of brightness between the cheeks."""
+"""A sample is badly lit from this uneven light: length of the light's sideways coefficients (X, YX, XZ), the
+uniform light's being 1. About 14 % of brightness between the cheeks."""
 SMILING = 0.25
 """A sample is smiling from this share of the full smile."""
 HIDDEN_SKIN = 0.25
-"""Skin is hidden from this fringe (share of the way from the hairline to the lids) or lock (share of its full width)."""
+"""Skin is hidden from this fringe (share of the way to the lids) or lock (share of its full width)."""
 
 _MASCULINE = {
-    "jaw_width": 0.55, "jaw_drop": 0.5, "chin_width": 0.7, "chin_length": 0.4, "brow_ridge": 0.9, "neck_width": 0.9,
-    "lip_fullness": -0.5, "eye_size": -0.35, "nose_width": 0.35, "nose_length": 0.3, "cheek_fullness": -0.2,
-    "face_length": 0.3, "forehead": -0.3,
+    "jaw_width": 0.55, "jaw_drop": 0.5, "chin_width": 0.7, "chin_length": 0.4, "brow_ridge": 0.9,
+    "neck_width": 0.9, "lip_fullness": -0.5, "eye_size": -0.35, "nose_width": 0.35,
+    "nose_length": 0.3, "cheek_fullness": -0.2, "face_length": 0.3, "forehead": -0.3,
 }  # fmt: skip
 _CHILDLIKE = {
     "face_length": -1.6, "nose_length": -1.6, "nose_bridge": -1.4, "jaw_width": -0.8, "cheek_fullness": 1.0,
-    "eye_size": 1.6, "chin_forward": -0.8, "brow_ridge": -1.2, "neck_width": -1.6, "forehead": 0.9, "mouth_width": -0.8,
+    "eye_size": 1.6, "chin_forward": -0.8, "brow_ridge": -1.2, "neck_width": -1.6,
+    "forehead": 0.9, "mouth_width": -0.8,
 }  # fmt: skip
-_ELDERLY = {"cheek_fullness": -0.8, "jaw_drop": 0.7, "ear_size": 1.0, "lip_fullness": -0.8, "nose_length": 0.5}
+_ELDERLY = {
+    "cheek_fullness": -0.8,
+    "jaw_drop": 0.7,
+    "ear_size": 1.0,
+    "lip_fullness": -0.8,
+    "nose_length": 0.5,
+}
 
 
 @dataclass(frozen=True)
@@ -154,9 +162,9 @@ def person(codes: Codes) -> Person:
 def draw(seed: tuple[int, ...], normalised: bool) -> dict[str, Floats | float]:
     """Random parameters of a person, for `codes.encode`: who it is depends on the seed only.
 
-    ``normalised`` people face the camera in uniform light and without expression, but not perfectly: about 23 % keep
-    an uneven light, 15 % a smile, 15 % a fringe or a lock, each drawn on its own and of graded strength. The others
-    (the reference, as photographed) vary freely in pose, light, expression and hair.
+    ``normalised`` people face the camera in uniform light and without expression, but not perfectly: about
+    23 % keep an uneven light, 15 % a smile, 15 % a fringe or a lock, each drawn on its own and of graded
+    strength. The others (the reference, as photographed) vary freely in pose, light, expression and hair.
     """
     who, how = (np.random.default_rng([*seed, stream]) for stream in (1, 2 if normalised else 3))
     man = who.random() < 0.5

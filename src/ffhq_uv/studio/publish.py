@@ -37,7 +37,7 @@ CHUNK = 1000
 FFHQ = 70_000
 """Images in FFHQ: the range of the 5-digit ids."""
 NO_INDEX = 0.015
-"""Share of samples without an index in FFHQ (published: 1,448 of 54,165 were counted, and "about 1K" named)."""
+"""Share of samples without an index in FFHQ (published: "about 1K" of 54,165; 1,448 were counted)."""
 
 _WHO, _CODE, _API, _LIGHT, _INDEX = range(1, 6)
 """Purposes of the random draws."""
@@ -195,10 +195,16 @@ def _detected_face(found: Detected, one: Person) -> dict[str, object]:
     """The face service's record of a person."""
     calm = 1 - found.smile
     dark, grey = one.hair_melanin, one.grey
+    coloured = 1 - grey
     colours = {
-        "black": dark**3 * (1 - grey), "brown": (1 - abs(2 * dark - 1.1)) * (1 - grey), "blond": (1 - dark) * (1 - grey),
-        "gray": grey, "red": one.hair_red * (1 - grey), "other": 0.05, "white": max(0.0, 2 * grey - 1),
-    }  # fmt: skip
+        "black": coloured * dark**3,
+        "brown": coloured * (1 - abs(2 * dark - 1.1)),
+        "blond": coloured * (1 - dark),
+        "red": coloured * one.hair_red,
+        "gray": grey,
+        "white": max(0.0, 2 * grey - 1),
+        "other": 0.05,
+    }
     ranked = sorted(colours.items(), key=lambda item: (-item[1], item[0]))
     return {
         "face_id": None,
@@ -207,7 +213,9 @@ def _detected_face(found: Detected, one: Person) -> dict[str, object]:
             "age": found.age,
             "gender": "male" if found.male else "female",
             "smile": found.smile,
-            "facial_hair": {"moustache": round(found.beard * one.moustache, 2), "beard": found.beard, "sideburns": 0.0},
+            "facial_hair": {
+                "moustache": round(found.beard * one.moustache, 2), "beard": found.beard, "sideburns": 0.0,
+            },
             "glasses": "noGlasses",
             "head_pose": {"roll": 0.0, "yaw": found.yaw, "pitch": found.pitch},
             "emotion": {
@@ -217,7 +225,10 @@ def _detected_face(found: Detected, one: Person) -> dict[str, object]:
             "hair": {
                 "bald": found.bald,
                 "invisible": False,
-                "hair_color": [{"color": c, "confidence": round(float(np.clip(p, 0, 1)), 2)} for c, p in ranked],
+                "hair_color": [
+                    {"color": colour, "confidence": round(float(np.clip(share, 0, 1)), 2)}
+                    for colour, share in ranked
+                ],
             },
             "makeup": {"eye_makeup": one.lashes > 0.75, "lip_makeup": bool(one.lips[0] > 0.8)},
             "occlusion": {

@@ -1,7 +1,7 @@
 """A z-buffer rasteriser on the CPU: meshes to u, v and shading per sample, and samples to pixels.
 
-Sample (i, j) of an n-fold supersampled image stands at row (i + 0.5) / n - 0.5 and column (j + 0.5) / n - 0.5, so
-integer image coordinates are pixel centres.
+Sample (i, j) of an n-fold supersampled image stands at row (i + 0.5) / n - 0.5 and column (j + 0.5) / n -
+0.5, so integer image coordinates are pixel centres.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ def rasterise(
 ) -> None:
     """Draw one mesh into the sample buffers, in place.
 
-    xy [N, 2] pixels, depth [N], shade [N, 2]; uv [V, 2]; alpha [S, S]: a sample whose texel is at most 0.5 is not drawn
-    ([1, 1] of ones: all are). nearest [H n, W n] keeps 1/depth, layers the mesh, values [.., 4] u, v and the shades.
-    Faces turned away from the camera are not drawn. Attributes are interpolated in perspective.
+    xy [N, 2] pixels, depth [N], shade [N, 2]; uv [V, 2]; alpha [S, S]: a sample whose texel is at most 0.5
+    is not drawn ([1, 1] of ones: all are). nearest [H n, W n] keeps 1/depth, layers the mesh, values [.., 4]
+    u, v and the shades. Faces turned away from the camera are not drawn. Attributes are interpolated in
+    perspective.
     """
     height, width = nearest.shape
     side = alpha.shape[0]
@@ -98,15 +99,16 @@ def resolve(
 ) -> None:
     """Shade the samples and average them into pixels [H, W, 3] (linear light), in place.
 
-    Layers: 0 background [H, W, 3], 1 head (texture [S, S, 3]), 2 hair (texture [S, S, 3]), 3 cloth [3]. A sample's
-    colour is texture * first shade + second shade (the sheen).
+    Layers: 0 background [H, W, 3], 1 head (texture [S, S, 3]), 2 hair (texture [S, S, 3]), 3 cloth [3]. A
+    sample's colour is texture * first shade + second shade (the sheen).
     """
     height, width, _ = out.shape
     side = head.shape[0]
-    share = np.float32(1.0 / (n * n))
+    share, half, zero = np.float32(1.0 / (n * n)), np.float32(0.5), np.float32(0)
+    last = np.float32(side - 1.001)
     for i in range(height):
         for j in range(width):
-            red = green = blue = np.float32(0)
+            red = green = blue = zero
             for k in range(n * n):
                 row, col = i * n + k // n, j * n + k % n
                 layer = layers[row, col]
@@ -121,15 +123,14 @@ def resolve(
                     green += cloth[1] * shade
                     blue += cloth[2] * shade
                     continue
-                x = min(max(values[row, col, 0] * side - np.float32(0.5), np.float32(0)), np.float32(side - 1.001))
-                y = min(
-                    max((1 - values[row, col, 1]) * side - np.float32(0.5), np.float32(0)), np.float32(side - 1.001)
-                )
+                x = min(max(values[row, col, 0] * side - half, zero), last)
+                y = min(max((1 - values[row, col, 1]) * side - half, zero), last)
                 x0, y0 = int(x), int(y)
                 fx, fy = np.float32(x - x0), np.float32(y - y0)
                 w00, w01, w10, w11 = (1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy
                 texture = head if layer == 1 else hair
-                t00, t01, t10, t11 = texture[y0, x0], texture[y0, x0 + 1], texture[y0 + 1, x0], texture[y0 + 1, x0 + 1]
+                t00, t01 = texture[y0, x0], texture[y0, x0 + 1]
+                t10, t11 = texture[y0 + 1, x0], texture[y0 + 1, x0 + 1]
                 red += (t00[0] * w00 + t01[0] * w01 + t10[0] * w10 + t11[0] * w11) * shade + sheen
                 green += (t00[1] * w00 + t01[1] * w01 + t10[1] * w10 + t11[1] * w11) * shade + sheen
                 blue += (t00[2] * w00 + t01[2] * w01 + t10[2] * w10 + t11[2] * w11) * shade + sheen
@@ -140,7 +141,6 @@ def resolve(
 
 @njit(cache=True, nogil=True)
 def _depths(points: Floats, triangles: Ints, nearest: Floats) -> None:
-    height, width = nearest.shape
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
         x0, y0, x1, y1 = points[a, 0], points[a, 1], points[b, 0], points[b, 1]
@@ -159,7 +159,7 @@ def _depths(points: Floats, triangles: Ints, nearest: Floats) -> None:
 
 
 def depth_map(vertices: Floats, triangles: Ints, towards: Floats, side: int = 192, bias: float = 0.03) -> Floats:
-    """How far each vertex [N, 3] is seen from a far point in the direction ``towards`` [3]: float32 [N], 0..1."""
+    """How much of each vertex [N, 3] is seen from far away in the direction ``towards`` [3]: [N], 0..1."""
     across = np.cross([0.0, 1.0, 0.0] if abs(towards[1]) < 0.9 else [1.0, 0.0, 0.0], towards)
     across /= np.linalg.norm(across)
     up = np.cross(towards, across)

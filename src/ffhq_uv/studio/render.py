@@ -1,4 +1,4 @@
-"""From a person to pictures: pose and camera, the three meshes (head, hair, cloth), faces, labels and the true map."""
+"""From a person to pictures: pose, the three meshes (head, hair, cloth), faces, masks and the true map."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from ffhq_uv.camera import Alignment, project, rotation
 from ffhq_uv.studio import light as lighting
 from ffhq_uv.studio.codes import Codes
+from ffhq_uv.studio.fields import above_hairline, fields
 from ffhq_uv.studio.head import SIDE, head, ramp
 from ffhq_uv.studio.person import Person, person
 from ffhq_uv.studio.raster import rasterise, resolve
-from ffhq_uv.studio.skin import above_hairline, fields, paint, paint_hair
+from ffhq_uv.studio.skin import paint, paint_hair
 from ffhq_uv.texture.rasterise import rasterise_uv
 
 Floats = NDArray[np.float32]
@@ -27,7 +28,7 @@ BACKGROUND, HEAD, HAIR, CLOTH = 0, 1, 2, 3
 """Layers of the sample buffers."""
 EXPOSURE = 0.80
 SCALE = 275.5
-"""Side of the image that the crop is cut from, pixels: as the published alignments (275 of 1024 for a front view)."""
+"""Side of the resized face that the crop is cut from, pixels; the published front views have 275."""
 OPAQUE = np.ones((1, 1), np.float32)
 
 
@@ -79,10 +80,10 @@ def scene(person: Person) -> Scene:
     shade = lighting.shading(normal, person.light) * EXPOSURE
     half = np.array([0.0, 0.45, 0.893], np.float32)
     sheen = 0.10 * person.sheen * np.maximum(normal @ half, 0) ** 24 * shade
-    s, r = _layout()
+    s, _ = _layout()
     depth = _hair_depth() - 70 * person.receding
     # Combed hair leaves the skin where it starts to be drawn: no gap shows at the temples.
-    deep = ramp(depth, 12, 150)
+    deep = ramp(depth.astype(np.float64), 12, 150)
     away = 0.002 + (0.05 + 0.14 * person.hair_volume) * deep
     # Loose hair over skin hangs clear of brows and lids.
     away += 0.05 * np.clip(-depth / 50, 0, 1) * (np.abs(s) < 300)
@@ -137,7 +138,7 @@ def _project(vertices: Floats, angle: torch.Tensor, translation: torch.Tensor, s
 
 @dataclass(frozen=True)
 class Samples:
-    """Sample buffers of a view: layers uint8 [H n, W n], values float32 [H n, W n, 4] (u, v, factor, sheen)."""
+    """Samples of a view: layers uint8 [H n, W n], values float32 [H n, W n, 4] (u, v, factor, sheen)."""
 
     layers: NDArray[np.uint8]
     values: Floats
@@ -164,15 +165,16 @@ def sample(person: Person, scene: Scene, cover: Floats, size: int, n: int) -> Sa
 
 def encode_srgb(linear: Floats) -> NDArray[np.uint8]:
     """Linear light 0..1 to sRGB, rounded."""
-    table = _srgb_table()
-    return table[(np.clip(linear, 0, 1) * np.float32(len(table) - 1) + np.float32(0.5)).astype(np.int32)]
+    table: NDArray[np.uint8] = _srgb_table()
+    place = (np.clip(linear, 0, 1) * np.float32(len(table) - 1) + np.float32(0.5)).astype(np.int32)
+    return np.asarray(table[place])
 
 
 @cache
 def _srgb_table() -> NDArray[np.uint8]:
     x = np.linspace(0, 1, 1 << 16)
     curve = np.where(x <= 0.0031308, 12.92 * x, 1.055 * x ** (1 / 2.4) - 0.055)
-    return np.rint(255 * curve).astype(np.uint8)
+    return np.asarray(np.rint(255 * curve), np.uint8)
 
 
 def backdrop(person: Person, size: int) -> Floats:
@@ -182,14 +184,16 @@ def backdrop(person: Person, size: int) -> Floats:
     low = 0.06 + 0.42 * (0.35 * main.mean() + 0.65 * main)
     high = 0.06 + 0.42 * (0.45 * other.mean() + 0.55 * other)
     y, x = np.mgrid[0:24, 0:24] / 23.0
-    slope = np.clip(0.5 + (y - 0.5) * (2 * b[6] - 1) * 1.6 + (x - 0.5) * (2 * b[7] - 1) * 1.6, 0, 1)[..., None]
+    slope = 0.5 + 1.6 * ((y - 0.5) * (2 * b[6] - 1) + (x - 0.5) * (2 * b[7] - 1))
+    slope = np.clip(slope, 0, 1)[..., None]
     picture = low * (1 - slope) + high * slope
     for k, (cx, cy) in enumerate(((0.1, 0.2), (0.9, 0.3), (0.75, 0.75), (0.15, 0.8))):
         spot = np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / 0.03)[..., None]
         picture = picture * (1 + spot * (1.6 * b[(k + 3) % 9] - 0.7))
     picture += 0.05 * (glow - 0.5)
     picture = np.clip(picture, 0.01, 0.9).astype(np.float32)
-    return cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC).clip(0, 1)
+    large = cv2.resize(picture, (size, size), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(large.clip(0, 1), np.float32)
 
 
 def faces(views: Sequence[Codes], size: int, samples: int) -> NDArray[np.uint8]:
@@ -216,8 +220,8 @@ def faces(views: Sequence[Codes], size: int, samples: int) -> NDArray[np.uint8]:
 def skin_masks(views: Sequence[Codes], size: int) -> NDArray[np.bool_]:
     """Pixels that show nothing but skin of the face, bool [V, size, size], to be cut from `faces`.
 
-    As in the published recipe brows, nose and lips are skin; eyes (with a margin), the slit of the mouth, ears, neck
-    and hair are not. A pixel counts if all four samples in it do.
+    As in the published recipe brows, nose and lips are skin; eyes (with a margin), the slit of the mouth,
+    ears, neck and hair are not. A pixel counts if all four samples in it do.
     """
     people = [person(codes) for codes in views]
     front = people[len(people) // 2]
@@ -230,9 +234,7 @@ def skin_masks(views: Sequence[Codes], size: int) -> NDArray[np.bool_]:
 
 
 @njit(cache=True)
-def _all_skin(
-    layers: NDArray[np.uint8], values: Floats, region: NDArray[np.bool_], out: NDArray[np.bool_]
-) -> None:
+def _all_skin(layers: NDArray[np.uint8], values: Floats, region: NDArray[np.bool_], out: NDArray[np.bool_]) -> None:
     """out [H, W]: all samples of a pixel are of the head, and of its region [S, S]."""
     n, side = len(layers) // len(out), len(region)
     for i in range(len(out)):
@@ -251,8 +253,8 @@ def _all_skin(
 def true_map(front: Codes, size: int) -> NDArray[np.uint8]:
     """The UV map that a perfect extraction of a sample would give: uint8 RGB [size, size, 3].
 
-    The sample as it is, with its faults: its shading and its smile's creases are in the map, and a fringe or a lock
-    is drawn where it stands in front of the skin, seen along the skin's normal.
+    The sample as it is, with its faults: its shading and its smile's creases are in the map, and a fringe or
+    a lock is drawn where it stands in front of the skin, seen along the skin's normal.
     """
     one = person(front)
     shown, hair = scene(one), paint_hair(one, size)
