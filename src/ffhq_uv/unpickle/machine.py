@@ -129,6 +129,13 @@ class _Machine:
                 push(self.take(self.number({b"C": "<B", b"B": "<I", b"\x8e": "<Q"}[opcode])))
             case b"\x8a":
                 push(int.from_bytes(self.take(self.take(1)[0]), "little", signed=True))
+            case b"\x8f":
+                push(set())
+            case b"\x90":
+                items = self.since_mark()
+                if not all(type(item) is str for item in items):
+                    raise UnpickleError("refuses a set of anything but texts")
+                self.expect(self.stack[-1], set).update(items)
             case b"\x93":
                 push(self.lookup(*reversed([self.expect(pop(), str), self.expect(pop(), str)])))
             case _:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from pathlib import Path
 from typing import Any, NoReturn
@@ -103,5 +104,7 @@ def _torch_root(archive: zipfile.ZipFile) -> str:
 
 
 def _damaged(name: str, error: Exception) -> NoReturn:
+    if refused := re.search(r"GLOBAL (\S+) was not", str(error)):  # buried in torch's advice to allow it
+        raise UnpickleError(f"{name}: refuses GLOBAL {refused[1]}; only weights are data") from error
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     raise UnpickleError(f"{name}: not a readable torch file: {reason}") from error
