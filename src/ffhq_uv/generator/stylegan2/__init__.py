@@ -1,0 +1,21 @@
+"""StyleGAN2: W+ codes to faces, from any published checkpoint."""
+
+from ffhq_uv.generator.stylegan2.checkpoints import (
+    Checkpoint,
+    CheckpointError,
+    read_checkpoint,
+    write_checkpoint,
+)
+from ffhq_uv.generator.stylegan2.generator import Precision, StyleGAN2Generator, to_uint8
+from ffhq_uv.generator.stylegan2.noise import Noise
+
+__all__ = [
+    "Checkpoint",
+    "CheckpointError",
+    "Noise",
+    "Precision",
+    "StyleGAN2Generator",
+    "read_checkpoint",
+    "to_uint8",
+    "write_checkpoint",
+]

@@ -1,0 +1,89 @@
+"""The generator of the published faces: a checkpoint, its noise, and how its images become bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ffhq_uv.generator.stylegan2.allocator import keep_freed_memory
+from ffhq_uv.generator.stylegan2.checkpoints import read_checkpoint
+from ffhq_uv.generator.stylegan2.compiled import compiled
+from ffhq_uv.generator.stylegan2.noise import Noise, set_noise
+
+Precision = Literal["float32", "float16", "bfloat16"]
+_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+class StyleGAN2Generator:
+    """Draws faces as FFHQ-UV's gen_face scripts and third step do: no truncation, the same noise for every face.
+
+    checkpoint  any container that `read_checkpoint` reads
+    noise       published | checkpoint | none | seed (`noise.Noise`); ``seed`` is for the last
+    precision   of the network's activations and kernels; styles and the image are float32 always.
+                float16 is for GPUs; bfloat16 pays on a CPU only if it has the instructions (avx512_bf16, AMX)
+    compile     let torch.compile build the network: faster after a minute, which is paid once for a machine
+    batch       images drawn at once; on a CPU more than one buys nothing
+    """
+
+    def __init__(
+        self,
+        checkpoint: Path,
+        *,
+        noise: Noise = "published",
+        seed: int = 0,
+        precision: Precision = "float32",
+        compile: bool = False,
+        device: str = "cpu",
+        batch: int = 1,
+    ) -> None:
+        if precision not in _DTYPES:
+            raise ValueError(f"precision is {precision!r}, expected one of {', '.join(_DTYPES)}")
+        if batch < 1:
+            raise ValueError(f"batch is {batch}, expected at least one image")
+        self.device, self.batch = torch.device(device), batch
+        on_cpu = self.device.type == "cpu"
+        if on_cpu:
+            keep_freed_memory()
+        _, network = read_checkpoint(checkpoint).networks()
+        set_noise(network, noise, seed)
+        self.network = network.to(self.device).prepare(_DTYPES[precision], winograd=on_cpu)
+        self.resolution = self.network.resolution
+        self._synthesize = compiled(self.network) if compile else self.network
+
+    def __call__(self, latents: Tensor, ids: Sequence[str]) -> tuple[Tensor, tuple[str | None, ...]]:
+        """Faces uint8 [B, V, R, R, 3] of W+ codes float32 [B, V, L, 512], and per sample None or a reason.
+
+        A sample with NaN or infinity in its codes has the reason ``latent_nonfinite`` and black faces.
+        Raises ValueError for codes of another network.
+        """
+        samples, views = latents.shape[:2]
+        expected = (self.network.latents, self.network.latent_width)
+        if latents.ndim != 4 or tuple(latents.shape[2:]) != expected:
+            raise ValueError(
+                f"W+ codes of shape {tuple(latents.shape)}; this checkpoint draws {self.resolution} x "
+                f"{self.resolution} from [samples, views, {expected[0]}, {expected[1]}]"
+            )
+        fine = latents.isfinite().flatten(1).all(1)
+        faces = torch.zeros(samples, views, self.resolution, self.resolution, 3, dtype=torch.uint8)
+        faces[fine] = self.draw(latents[fine].flatten(0, 1)).reshape(-1, *faces.shape[1:])
+        return faces, tuple(None if ok else "latent_nonfinite" for ok in fine.tolist())
+
+    def draw(self, codes: Tensor) -> Tensor:
+        """Images uint8 [N, R, R, 3], on the CPU, of W+ codes float32 [N, L, 512]."""
+        images = torch.empty(len(codes), self.resolution, self.resolution, 3, dtype=torch.uint8)
+        for start in range(0, len(codes), self.batch):
+            chunk = codes[start : start + self.batch].to(self.device, torch.float32)
+            rows = len(chunk)
+            if rows < self.batch:  # the compiled network has one shape; and a face must not depend on its batch
+                chunk = torch.cat([chunk, chunk[-1:].expand(self.batch - rows, -1, -1)])
+            images[start : start + rows] = to_uint8(self._synthesize(chunk)[:rows]).cpu()
+        return images
+
+
+def to_uint8(image: Tensor) -> Tensor:
+    """RGB [N, 3, H, W] in [-1, 1] to uint8 [N, H, W, 3] as FFHQ-UV's third step rounds: x * 127.5 + 128, truncated."""
+    return (image * 127.5 + 128).clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
