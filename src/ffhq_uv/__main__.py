@@ -42,7 +42,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of the commands below")
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="change the configuration")
     parser.add_argument(
-        "--params", type=Path, metavar="FILE", help="start from a recorded params.yaml instead of conf/ (what DVC does)"
+        "--params",
+        type=Path,
+        metavar="FILE",
+        help="start from a recorded params.yaml instead of conf/ (what DVC does)",
     )
     parser.add_argument("--show", action="store_true", help="print the configuration and stop")
     parser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")

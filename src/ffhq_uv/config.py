@@ -90,14 +90,14 @@ class Identity(Section):
 
 
 class Maximum(Section):
-    """An upper bound: a value, or the value at a quantile of the samples."""
+    """An upper bound: a value or, without one, the value at a quantile of the samples."""
 
     max: float | None
     quantile: Share | None
 
 
 class Minimum(Section):
-    """A lower bound: a value, or the value at a quantile of the samples."""
+    """A lower bound: a value or, without one, the value at a quantile of the samples."""
 
     min: float | None
     quantile: Share | None
@@ -208,7 +208,7 @@ def recorded_text() -> str:
 def refresh(path: Path = PARAMS) -> bool:
     """Write params.yaml anew if conf/ changed; keep what ``-S`` or a hand edit put there otherwise.
 
-    The first line of the file remembers which conf/ it was composed from. Returns whether params.yaml differs from conf/.
+    The first line of the file remembers which conf/ it was composed from. Returns whether the file differs from conf/.
     """
     base = recorded_text()
     stamp = f"# composed from conf/ {hashlib.md5(base.encode()).hexdigest()}\n"

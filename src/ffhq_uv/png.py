@@ -29,9 +29,7 @@ def read_png(data: bytes, name: str) -> NDArray[np.uint8]:
         raise PngError(f"{name}: no PNG file")
     width, height, depth = struct.unpack(">IIB", data[16:25])
     if not 0 < width * height <= MAX_PIXELS or depth > 8:
-        raise PngError(
-            f"{name}: refuses {width} x {height} pixels of {depth} bits (at most {MAX_PIXELS}, 8 bits)"
-        )
+        raise PngError(f"{name}: refuses {width} x {height} pixels of {depth} bits (at most {MAX_PIXELS}, 8 bits)")
     if not data.endswith(_END):  # Pillow does not look at the last chunk
         raise PngError(f"{name}: truncated PNG")
     try:

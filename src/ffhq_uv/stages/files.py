@@ -20,9 +20,12 @@ MANIFEST = Path("data/manifest.json")
 INDEX = Path("data/index.parquet")
 REFERENCE_INDEX = Path("data/reference-index.parquet")
 LATENTS = Path("data/latents")
+SAMPLE_CODES = LATENTS / "ffhq-uv.npy"
+REFERENCE_CODES = LATENTS / "reference.npy"
 MEASUREMENTS = Path("data/measurements.parquet")
 REFERENCE = Path("data/reference.parquet")
 KEPT = Path("data/kept.parquet")
+DROPPED = Path("data/dropped.parquet")
 CATEGORIES = Path("data/categories.parquet")
 RECIPES = Path("data/recipes.parquet")
 INTERPOLATED = Path("data/ffhq-uv-interpolate")
@@ -80,3 +83,14 @@ def write_json(path: Path, value: Any) -> None:
     """Write JSON in a fixed form: indented, with a final newline. NaN is refused."""
     with replacing(path) as partial:
         partial.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def write_metrics(name: str, metrics: dict[str, Any]) -> None:
+    """Write metrics/<name>.json, its numbers to six digits after the point."""
+    write_json(METRICS / f"{name}.json", _rounded(metrics))
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    return round(value, 6) if isinstance(value, float) else value

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import torch
-from tqdm import tqdm
 
 from ffhq_uv.config import Config
 from ffhq_uv.engine import local_map
 from ffhq_uv.stages import files
-from ffhq_uv.stages.chain import Sample, build, check_failures
+from ffhq_uv.stages.chain import SCHEMA, build
+from ffhq_uv.stages.failures import check_failures
+from ffhq_uv.stages.progress import progress
 
 
 @dataclass(frozen=True)
@@ -31,19 +32,19 @@ class Shard:
 def run(config: Config) -> None:
     """Measure both data sets; a sample that cannot be measured keeps its row, with the reason."""
     for index, codes, out in (
-        (files.INDEX, files.LATENTS / "ffhq-uv.npy", files.MEASUREMENTS),
-        (files.REFERENCE_INDEX, files.LATENTS / "reference.npy", files.REFERENCE),
+        (files.INDEX, files.SAMPLE_CODES, files.MEASUREMENTS),
+        (files.REFERENCE_INDEX, files.REFERENCE_CODES, files.REFERENCE),
     ):
         table = pl.read_parquet(index)
-        unread = table.filter(pl.col("reason").is_not_null()).select("id", "reason").to_dicts()
+        rows = table.filter(pl.col("reason").is_not_null()).select("id", "reason").to_dicts()
         shards = list(_shards(table, codes, config.engine.shard))
-        rows = []
-        with tqdm(total=sum(len(shard.ids) for shard in shards), desc=f"measure {codes.stem}", unit="sample") as bar:
+        with progress(len(table) - len(rows), f"measure {codes.stem}") as bar:
             for samples in local_map(partial(_measure, config), shards, config.engine.workers):
                 rows += samples
                 bar.update(len(samples))
-        check_failures([row["reason"] for row in rows + unread], config.failures.max_share, "measure")
-        files.write_table(out, pl.DataFrame(rows + unread, infer_schema_length=None).sort("id"))
+        measurements = pl.DataFrame(rows, SCHEMA).sort("id")
+        check_failures(measurements["reason"], config.failures.max_share, f"measure: {codes.stem}")
+        files.write_table(out, measurements)
 
 
 def _shards(index: pl.DataFrame, codes: Path, size: int) -> Iterator[Shard]:
@@ -55,7 +56,8 @@ def _shards(index: pl.DataFrame, codes: Path, size: int) -> Iterator[Shard]:
 def _measure(config: Config, shard: Shard) -> list[dict[str, object]]:
     chain = build(config)
     latents = torch.from_numpy(np.load(shard.codes, mmap_mode="r")[shard.rows])
-    samples: list[Sample] = (
-        chain.samples(latents, shard.ids, shard.smiles) if latents.shape[1] > 1 else chain.people(latents, shard.ids)
-    )
+    if shard.codes == files.REFERENCE_CODES:
+        samples = chain.people(latents, shard.ids)
+    else:
+        samples = chain.samples(latents, shard.ids, shard.smiles)
     return [sample.row() for sample in samples]

@@ -1,0 +1,30 @@
+"""interpolate: categories -> data/recipes.parquet, who is mixed with whom, and metrics/interpolate.json."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from ffhq_uv.config import Config
+from ffhq_uv.selection.interpolate import allocate, interpolate
+from ffhq_uv.stages import files
+
+
+def run(config: Config) -> None:
+    """Share the new samples out among the categories and draw their parents and weights."""
+    section = config.interpolate
+    attributes = pl.read_parquet(files.INDEX).select("id", "gender", "age", "beard")
+    members = pl.read_parquet(files.CATEGORIES).select("id", "category").join(attributes, on="id", how="left")
+    shares = allocate(members, section.count, how=section.allocation, parents=section.parents)
+    recipes = interpolate(members, shares, seed=config.seed, parents=section.parents, weights=section.weights)
+    files.write_table(files.RECIPES, recipes)
+
+    used = shares.filter(pl.col("recipes") > 0)
+    metrics = {
+        "recipes": len(recipes),
+        "categories": len(used),
+        "categories_too_small": len(shares) - len(used),
+        "parents": recipes["parents"].explode().n_unique(),
+        "pairs_available": int(used["pairs"].sum()),
+    }
+    files.write_metrics("interpolate", metrics)
+    print(f"{len(recipes):,} recipes in {len(used):,} categories, from {metrics['parents']:,} parents")

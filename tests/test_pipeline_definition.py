@@ -1,0 +1,72 @@
+"""dvc.yaml says truly what every stage reads."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ffhq_uv.config import read
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src"
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+NO_RESULT = {
+    "ffhq_uv/config.py",
+    "ffhq_uv/engine.py",
+    "ffhq_uv/stages/files.py",
+    "ffhq_uv/stages/progress.py",
+    "ffhq_uv/stages/table.py",
+}
+"""Modules that no stage lists: they say where results go and who computes them, not what they are."""
+
+
+@cache
+def imports(module: Path) -> frozenset[Path]:
+    """The project's modules that a module imports, directly or through others (with their packages)."""
+    found = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("ffhq_uv"):
+            base = SOURCE / node.module.replace(".", "/")
+            for name in [base, *(base / alias.name for alias in node.names)]:
+                found |= {path for path in (name.with_suffix(".py"), name / "__init__.py") if path.exists()}
+    return frozenset(found).union(*(imports(path) for path in found if path != module))
+
+
+@pytest.mark.parametrize("stage", [name for name in STAGES if name != "config"])
+def test_a_stage_depends_on_all_the_code_that_it_runs(stage: str) -> None:
+    script = SOURCE / f"ffhq_uv/stages/{stage}.py"
+    listed = [ROOT / path for path in STAGES[stage]["deps"]]
+    missing = {
+        str(path.relative_to(SOURCE))
+        for path in imports(script) | {script}
+        if not any(path == other or other in path.parents for other in listed)
+    }
+    assert {path for path in missing if not path.endswith("__init__.py")} - NO_RESULT == set()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_names_parameters_that_exist(stage: str) -> None:
+    for name in STAGES[stage].get("params", []):
+        value = read()
+        for part in name.split("."):
+            value = getattr(value, part)
+
+
+@pytest.mark.parametrize("stage", [name for name in STAGES if name != "config"])
+def test_a_stage_reads_what_dvc_recorded(stage: str) -> None:
+    assert STAGES[stage]["cmd"] == f"python -m ffhq_uv {stage} --params params.yaml"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_says_what_it_does(stage: str) -> None:
+    assert STAGES[stage]["desc"]
+
+
+def test_git_ignores_exactly_the_data_that_dvc_keeps() -> None:
+    outs = {out for stage in STAGES.values() for out in stage.get("outs", []) if isinstance(out, str)}
+    ignored = {f"data{line}" for line in (ROOT / "data/.gitignore").read_text().split() if "partial" not in line}
+    assert outs == ignored
