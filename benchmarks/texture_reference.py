@@ -66,9 +66,7 @@ def published_recipe(
     texture = base.copy()
     for box in POISSON_BOXES:
         rows, columns = slice(box[0], box[1]), slice(box[2], box[3])
-        texture[rows, columns] = poisson(
-            base[rows, columns], template[rows, columns], unreliable[rows, columns]
-        )
+        texture[rows, columns] = poisson(base[rows, columns], template[rows, columns], unreliable[rows, columns])
         reliable[rows, columns] = 1
 
     union = {
@@ -93,26 +91,29 @@ def unwrap(topology: Topology, face: Map, xy: Map, normals: Map, skin: Map) -> t
     height, width = skin.shape
     xy = np.clip(xy, 0, [width - 1, height - 1]).astype(np.float32)
     index, weight = topology.unwrap_index, topology.unwrap_weight
-    corner_skin = np.zeros(index.shape, np.float32)
+    facing = (normals[:, 2] > 0.1).astype(np.float32)
+    column, row, shows_skin, faces_camera = (np.zeros(index.shape[:2], np.float32) for _ in range(4))
     for corner in range(3):
-        at = xy[index[..., corner]]
-        corner_skin[..., corner] = cv2.remap(skin, at[..., 0], at[..., 1], cv2.INTER_LINEAR)
-    shows_skin = (corner_skin * weight).sum(-1) > 0.5
-    faces_camera = ((normals[:, 2] > 0.1).astype(np.float32)[index] * weight).sum(-1) > 0.5
-    mask = np.repeat((shows_skin & faces_camera).astype(np.float32)[..., None], 3, axis=2)
-    at = (xy[index] * weight[..., None]).sum(-2)
-    texture = cv2.remap(face, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        vertex, share = index[..., corner], weight[..., corner]
+        x, y = xy[vertex, 0], xy[vertex, 1]
+        shows_skin += share * cv2.remap(skin, x, y, cv2.INTER_LINEAR)
+        faces_camera += share * facing[vertex]
+        column += share * x
+        row += share * y
+    mask = ((shows_skin > 0.5) & (faces_camera > 0.5)).astype(np.float32)
+    mask = np.repeat(mask[..., None], 3, axis=2)
+    texture = cv2.remap(face, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     return np.clip(texture, 0, 255) * mask, mask
 
 
 def match(source: Map, target: Map, image: Map, mask: Map) -> Map:
     """``image`` with the colour moments of ``target`` instead of ``source``'s, contrast divided by 1.5."""
     chosen = mask[..., 0] > 0.5
-    source_yuv = source[chosen] @ TO_YUV.T
-    target_yuv = target[chosen] @ TO_YUV.T
-    yuv = (image @ TO_YUV.T - source_yuv.mean(0)) / source_yuv.std(0) / 1.5
+    to_yuv, from_yuv = TO_YUV.T.astype(np.float32), np.linalg.inv(TO_YUV).T.astype(np.float32)
+    source_yuv, target_yuv = source[chosen] @ to_yuv, target[chosen] @ to_yuv
+    yuv = (image.reshape(-1, 3) @ to_yuv - source_yuv.mean(0)) / source_yuv.std(0) / 1.5
     yuv = yuv * target_yuv.std(0) + target_yuv.mean(0)
-    return np.clip(yuv @ np.linalg.inv(TO_YUV).T, 0, 255).astype(np.float32)
+    return np.clip(yuv @ from_yuv, 0, 255).reshape(image.shape)
 
 
 def soft(mask: Map, major: Map, minor: Map) -> Map:

@@ -20,6 +20,8 @@ TO_YUV = np.array(
 )
 """Rows Y, U, V over R, G, B."""
 
+FROM_YUV = np.linalg.inv(TO_YUV)
+
 CONTRAST = 1.5
 """The recipe divides the contrast of what it matches by this."""
 
@@ -30,9 +32,7 @@ FLAT = 1e-3
 def mean_and_deviation(moments: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and population standard deviation of Y, U and V, from the moments of RGB."""
     mean = moments[1:4] / moments[0]
-    products = np.empty((3, 3))
-    products[np.triu_indices(3)] = moments[4:]
-    products.T[np.triu_indices(3)] = moments[4:]
+    products = moments[[[4, 5, 6], [5, 7, 8], [6, 8, 9]]]
     covariance = TO_YUV @ (products / moments[0] - np.outer(mean, mean)) @ TO_YUV.T
     return TO_YUV @ mean, np.sqrt(np.maximum(np.diag(covariance), 0))
 
@@ -48,8 +48,8 @@ def match(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[n
     target_mean, target_deviation = mean_and_deviation(target)
     flat = source_deviation < FLAT
     scale = np.where(flat, 1, target_deviation / np.where(flat, 1, source_deviation)) / CONTRAST
-    linear = np.linalg.inv(TO_YUV) @ (scale[:, None] * TO_YUV)
-    offset = np.linalg.inv(TO_YUV) @ (target_mean - scale * source_mean)
+    linear = FROM_YUV @ (scale[:, None] * TO_YUV)
+    offset = FROM_YUV @ (target_mean - scale * source_mean)
     return np.column_stack([linear, offset]).astype(np.float32)
 
 
@@ -65,11 +65,10 @@ def _moments(image: NDArray[np.float32], mask: NDArray[np.uint8]) -> NDArray[np.
     count = 0
     r1 = g1 = b1 = rr = rg = rb = gg = gb = bb = 0.0
     for row in range(mask.shape[0]):
+        red, green, blue, counted = image[0, row], image[1, row], image[2, row], mask[row]
         for column in range(mask.shape[1]):
-            if mask[row, column]:
-                r = np.float64(image[0, row, column])
-                g = np.float64(image[1, row, column])
-                b = np.float64(image[2, row, column])
+            if counted[column]:
+                r, g, b = np.float64(red[column]), np.float64(green[column]), np.float64(blue[column])
                 count += 1
                 r1 += r
                 g1 += g

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ffhq_uv.texture.kernel import kernel
+
 Mask = NDArray[np.float32]
 
 WEAK = 0.8
@@ -46,11 +48,20 @@ def soften(mask: Mask, major: Mask, minor: Mask, size: int) -> Mask:
 
     All [h, w], 0..1; ``size`` is the side of the whole map, of which these may be a window.
     """
-    softened = blur(mask * minor, radius(25, size))
-    strong = mask * major
-    softened *= np.float32(WEAK) * (1 - strong)
-    softened += strong
-    return blur(softened, radius(15, size))
+    weak = blur(mask * minor, radius(25, size))
+    _put_under(weak, mask, major)
+    return blur(weak, radius(15, size))
+
+
+@kernel
+def _put_under(weak: Mask, mask: Mask, major: Mask) -> None:
+    """weak = strong + (1 - strong) * 0.8 weak, with strong = mask * major; in place."""
+    one, share = np.float32(1), np.float32(WEAK)
+    for row in range(mask.shape[0]):
+        under, over, owned = weak[row], mask[row], major[row]
+        for column in range(mask.shape[1]):
+            strong = over[column] * owned[column]
+            under[column] = strong + (one - strong) * share * under[column]
 
 
 def margin(size: int) -> int:

@@ -12,5 +12,5 @@ R = TypeVar("R")
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a loop over NumPy arrays. Never ``fastmath``: reordered sums differ between machines."""
+    """Compile a loop over NumPy arrays. Without ``fastmath``, so that every machine computes the same."""
     return cast("Callable[P, R]", numba.njit(cache=True, nogil=True, error_model="numpy")(function))

@@ -20,9 +20,7 @@ SWEEPS_A_ROUND = 16
 MAX_ROUNDS = 1000
 
 
-def complete(
-    texture: NDArray[np.float32], guide: NDArray[np.float32], hole: NDArray[np.bool_]
-) -> NDArray[np.float32]:
+def complete(texture: NDArray[np.float32], guide: NDArray[np.float32], hole: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Fill the hole [h, w] of a texture [3, h, w]: the Laplacian is the guide's [3, h, w], the rim the
     texture's.
 
@@ -94,9 +92,7 @@ def _relax(
 
 
 @kernel
-def _half_sweep(
-    own: NDArray[np.float32], weight: NDArray[np.float32], other: NDArray[np.float32], colour: int
-) -> None:
+def _half_sweep(own: NDArray[np.float32], weight: NDArray[np.float32], other: NDArray[np.float32], colour: int) -> None:
     """Move the texels of one colour towards the mean of their four neighbours, all of the other colour."""
     quarter = np.float32(0.25)
     for channel in range(own.shape[0]):
@@ -105,7 +101,5 @@ def _half_sweep(
             here, above, below = own[channel, row], other[channel, row - 1], other[channel, row + 1]
             beside, moves = other[channel, row], weight[row]
             for column in range(1 - right, len(here) - right):
-                mean = quarter * (
-                    above[column] + below[column] + beside[column + right - 1] + beside[column + right]
-                )
+                mean = quarter * (above[column] + below[column] + beside[column + right - 1] + beside[column + right])
                 here[column] += moves[column] * (mean - here[column])

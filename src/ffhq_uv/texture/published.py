@@ -96,9 +96,7 @@ class PublishedTexturer:
         else:
             with ThreadPoolExecutor(self._threads) as pool:
                 reasons = tuple(pool.map(texture, range(batch)))
-        return Textures(
-            torch.from_numpy(maps).to(faces.device), torch.from_numpy(coverage).to(faces.device), reasons
-        )
+        return Textures(torch.from_numpy(maps).to(faces.device), torch.from_numpy(coverage).to(faces.device), reasons)
 
     def _unwrap(
         self,
@@ -137,9 +135,7 @@ class PublishedTexturer:
             recolour(base, match(moments_over(base, canvas.masks[k]), target), matched)
             eroded = _mix(erode(mask, radius(3, size)), erode(mask, radius(7, size)), mouth)
             weight = blur(eroded * soften(eroded, major, minor, size), radius(10, size))
-            _lay_over(
-                matched[(slice(None), *window)], canvas.textures[k][(slice(None), *window)], weight * mask
-            )
+            _lay_over(matched[(slice(None), *window)], canvas.textures[k][(slice(None), *window)], weight * mask)
             filled[window] += eroded * minor
             base, matched = matched, canvas.images[1] if matched is canvas.images[0] else canvas.images[0]
         return base, (filled > 0.5).astype(np.uint8)
@@ -171,9 +167,7 @@ class PublishedTexturer:
             texture[window] = complete(texture[window], self._template[window], unreliable)
             reliable[box] = 1
 
-    def _blend(
-        self, canvas: _Canvas, texture: Image, reliable: NDArray[np.uint8], out: NDArray[np.uint8]
-    ) -> None:
+    def _blend(self, canvas: _Canvas, texture: Image, reliable: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
         """Steps 10 and 11: the reliable texture over the matched template, the raw template over the hair."""
         affine = match(moments_over(self._template, reliable), moments_over(texture, reliable))
         matched = canvas.images[0] if texture is canvas.images[1] else canvas.images[1]
@@ -214,9 +208,7 @@ def _around(mask: NDArray[np.float32], reach: int) -> Window:
 
 
 @kernel
-def _mix(
-    small: NDArray[np.uint8], large: NDArray[np.uint8], mouth: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _mix(small: NDArray[np.uint8], large: NDArray[np.uint8], mouth: NDArray[np.float32]) -> NDArray[np.float32]:
     """``small`` where ``mouth`` is 1, ``large`` where it is 0."""
     mixed = np.empty(mouth.shape, np.float32)
     for row in range(mouth.shape[0]):
@@ -231,9 +223,9 @@ def _lay_over(base: NDArray[np.float32], texture: NDArray[np.float32], weight: N
     """base += (texture - base) * weight, on [3, h, w]."""
     for channel in range(3):
         for row in range(base.shape[1]):
+            under, over, share = base[channel, row], texture[channel, row], weight[row]
             for column in range(base.shape[2]):
-                difference = texture[channel, row, column] - base[channel, row, column]
-                base[channel, row, column] += difference * weight[row, column]
+                under[column] += (over[column] - under[column]) * share[column]
 
 
 @kernel

@@ -67,9 +67,7 @@ def _collapse(
 
 
 @kernel
-def _expand_row(
-    coarse: NDArray[np.float32], row: int, buffer: NDArray[np.float32], out: NDArray[np.float32]
-) -> None:
+def _expand_row(coarse: NDArray[np.float32], row: int, buffer: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     """One row of the expanded image.
 
     Five taps on doubled texels are three on the texels themselves, 5 10 1 (even) or 1 10 5 (odd) sixteenths;

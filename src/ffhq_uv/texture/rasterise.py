@@ -32,9 +32,7 @@ def rasterise_uv(
     not negative, sum 1), and the texels inside the mesh (bool [S, S]); outside, vertices and weights are 0.
     """
     if triangles.shape != triangles_uv.shape or triangles.ndim != 2 or triangles.shape[1] != 3:
-        raise ValueError(
-            f"triangles {triangles.shape} and their UV ids {triangles_uv.shape} must both be [F, 3]"
-        )
+        raise ValueError(f"triangles {triangles.shape} and their UV ids {triangles_uv.shape} must both be [F, 3]")
     points = np.empty((len(uv), 2))
     points[:, 0] = uv[:, 0].astype(np.float64) * size - 0.5
     points[:, 1] = (1.0 - uv[:, 1].astype(np.float64)) * size - 0.5

@@ -145,9 +145,7 @@ def _read_unwrap(
     inside = _read_mask(folder / "unwrap_1024_info_mask.png", PUBLISHED_SIZE) > 0.5
     expected = (PUBLISHED_SIZE, PUBLISHED_SIZE, 3)
     if index.shape != expected or weight.shape != expected:
-        raise ValueError(
-            f"{path}: uv_idx_v_idx is {index.shape} and uv_idx_bw {weight.shape}, expected {expected}"
-        )
+        raise ValueError(f"{path}: uv_idx_v_idx is {index.shape} and uv_idx_bw {weight.shape}, expected {expected}")
     index = np.where(inside[..., None], index, 0)
     if index.min() < 0 or index.max() >= vertices:
         raise ValueError(

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from ffhq_uv.texture.kernel import kernel
 
+TILE = 16
+"""Groups are kept in square tiles of the map of this side, texels: what is near there is near in the face too."""
+
 FACES_CAMERA = 0.1
 """A vertex faces the camera if the z of its unit normal is larger."""
 
@@ -34,9 +37,7 @@ class TexelGroups:
     weight: NDArray[np.float32]
 
 
-def group_texels(
-    index: NDArray[np.int32], weight: NDArray[np.float32], inside: NDArray[np.bool_]
-) -> TexelGroups:
+def group_texels(index: NDArray[np.int32], weight: NDArray[np.float32], inside: NDArray[np.bool_]) -> TexelGroups:
     """Group the texels of a topology's ``unwrap_index`` and ``unwrap_weight``; in row-major order in each
     group.
     """
@@ -44,14 +45,17 @@ def group_texels(
     corners = index.reshape(-1, 3)[texel].astype(np.int64)
     count = int(index.max(initial=0)) + 1
     key = (corners[:, 0] * count + corners[:, 1]) * count + corners[:, 2]
-    order = np.argsort(key, kind="stable")
-    texel, corners, key = texel[order], corners[order], key[order]
-    first = np.flatnonzero(np.r_[True, key[1:] != key[:-1]]) if len(key) else np.zeros(0, np.int64)
+    _, first, group = np.unique(key, return_index=True, return_inverse=True)
+    row, column = np.divmod(texel[first], len(inside))
+    place = np.lexsort((first, column // TILE, row // TILE))
+    rank = np.empty(len(place), np.int64)
+    rank[place] = np.arange(len(place))
+    order = np.argsort(rank[group], kind="stable")
     return TexelGroups(
-        corners=corners[first].astype(np.int32),
-        start=np.r_[first, len(texel)].astype(np.int64),
-        texel=texel.astype(np.int32),
-        weight=np.ascontiguousarray(weight.reshape(-1, 3)[texel]),
+        corners=corners[first[place]].astype(np.int32),
+        start=np.r_[0, np.cumsum(np.bincount(rank[group], minlength=len(place)))],
+        texel=texel[order].astype(np.int32),
+        weight=np.ascontiguousarray(weight.reshape(-1, 3)[texel[order]]),
     )
 
 
@@ -90,9 +94,7 @@ def unwrap(
 
 
 @kernel
-def _look_up(
-    xy: NDArray[np.float32], normals: NDArray[np.float32], skin: NDArray[np.bool_]
-) -> NDArray[np.float32]:
+def _look_up(xy: NDArray[np.float32], normals: NDArray[np.float32], skin: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Of every vertex: column, row, skin 0..1, facing 0/1; float32 [N, 4]."""
     height, width = skin.shape
     found = np.empty((len(xy), 4), np.float32)
