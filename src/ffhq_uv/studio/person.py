@@ -144,7 +144,7 @@ def person(codes: Codes) -> Person:
         hair_melanin=float(logistic(1.4 * value["hair_melanin"] + 1.2 + 1.2 * value["melanin"])),
         hair_red=float(logistic(value["hair_red"] - 1.2)),
         grey=float(share((age - 36) / 45 + 0.18 * value["grey"])),
-        iris=logistic(np.array([1.6, 1.3]) * raw["iris"] + np.array([0.6 + 1.3 * value["melanin"], 0.0])),
+        iris=logistic(np.array([1.6, 1.3]) * raw["iris"] + np.array([1.0 + 1.8 * value["melanin"], 0.0])),
         lips=np.tanh(raw["lips"]),
         brows=logistic(raw["brows"] + np.array([0.7, 0.6 * (2 * male - 1)])),
         lashes=float(logistic(value["lashes"] + 1.6 * (0.5 - male))),
@@ -170,7 +170,7 @@ def draw(seed: tuple[int, ...], normalised: bool) -> dict[str, Floats | float]:
     man = who.random() < 0.5
     p: dict[str, Floats | float] = {
         "gender": (1 if man else -1) * who.uniform(0.7, 1.2),
-        "identity": 0.8 * who.normal(size=len(IDENTITY)),
+        "identity": 0.95 * who.normal(size=len(IDENTITY)),
         "age": who.normal(-0.45, 0.85),
         "beard": who.normal(0.30, 0.42) if man else who.normal(-0.9, 0.12),
         "moustache": 0.35 * who.normal(),
