@@ -21,7 +21,7 @@ from ffhq_uv.studio.person import Person
 Floats = NDArray[np.float32]
 Wide = NDArray[np.float64]
 
-BASE = np.log(np.array([0.90, 0.79, 0.68]))
+BASE = np.log(np.array([0.90, 0.78, 0.64]))
 """Logarithm of the linear reflectance of skin without pigment."""
 ABSORPTION = np.array([[1.85, 2.50, 3.05], [0.10, 0.56, 0.44], [1.0, 1.0, 1.0]])
 """Absorbance of a unit of melanin, haemoglobin and shadow in red, green and blue."""
