@@ -30,7 +30,7 @@ from ffhq_uv.selection.mix import Method, category_means, mix_in_batches
 from ffhq_uv.selection.parents import draw_parents
 
 CODE = (3, 18, 512)
-BATCH = 256
+BATCH = 64
 
 
 def population(people: int) -> pl.DataFrame:

@@ -36,9 +36,7 @@ class Bins:
         if not self.edges or list(self.edges) != sorted(set(self.edges)):
             raise ValueError(f"bins of {self.column}: edges {self.edges} found, ascending numbers expected")
         if self.names is not None and len(self.names) != len(self.edges) + 1:
-            raise ValueError(
-                f"bins of {self.column}: {len(self.names)} names found, {len(self.edges) + 1} expected"
-            )
+            raise ValueError(f"bins of {self.column}: {len(self.names)} names found, {len(self.edges) + 1} expected")
 
     def name(self, first: int, last: int) -> str:
         """The name of the bins ``first`` to ``last`` taken together."""
@@ -138,9 +136,7 @@ def classify(
     )
     too_small = pl.col("members") < min_size
     return (
-        samples.select(
-            "id", labels.select(pl.concat_str(pl.all(), separator="/").alias("fine"))["fine"], lacks
-        )
+        samples.select("id", labels.select(pl.concat_str(pl.all(), separator="/").alias("fine"))["fine"], lacks)
         .join(outcome, on="fine", how="left", maintain_order="left")
         .select(
             "id",
@@ -185,9 +181,7 @@ def _merged(
     axis = axes[place]
     if place < 0 or not isinstance(axis, Bins):
         bins = [axis.column for axis in axes if isinstance(axis, Bins)]
-        raise ValueError(
-            f"along: {along!r} found, an axis of bins expected: {', '.join(bins) or 'there is none'}"
-        )
+        raise ValueError(f"along: {along!r} found, an axis of bins expected: {', '.join(bins) or 'there is none'}")
 
     names = {}
     rows: dict[tuple[str, ...], list[_Run]] = {}

@@ -34,9 +34,7 @@ class Criterion:
 
     def __post_init__(self) -> None:
         if (self.bound is None) == (self.quantile is None):
-            raise ValueError(
-                f"criterion {self.name}: a bound or a quantile expected, not both and not neither"
-            )
+            raise ValueError(f"criterion {self.name}: a bound or a quantile expected, not both and not neither")
         if self.bound is not None and math.isnan(self.bound):
             raise ValueError(f"criterion {self.name}: bound {self.bound} found, a number expected")
         if self.quantile is not None and not 0 <= self.quantile <= 1:
@@ -102,9 +100,7 @@ def judge(measurements: pl.DataFrame, criteria: Sequence[Criterion]) -> pl.DataF
         sign, beyond = (">", value > bound) if criterion.side == "max" else ("<", value < bound)
         text = pl.format(f"{criterion.name} {{}} {sign} {{}}", _readable(value), _readable(bound))
         names.append(pl.when(fine & (unmeasured | beyond)).then(pl.lit(criterion.name)))
-        reasons.append(
-            pl.when(fine & unmeasured).then(pl.lit(_unmeasured(criterion))).when(fine & beyond).then(text)
-        )
+        reasons.append(pl.when(fine & unmeasured).then(pl.lit(_unmeasured(criterion))).when(fine & beyond).then(text))
     return measurements.select(
         "id",
         pl.when(~fine)
@@ -148,8 +144,7 @@ def summarise(verdicts: pl.DataFrame, criteria: Sequence[Criterion]) -> dict[str
             for criterion in criteria
         },
         "overlaps": {
-            f"{one} & {other}": int((drops[one] & drops[other]).sum())
-            for one, other in combinations(drops, 2)
+            f"{one} & {other}": int((drops[one] & drops[other]).sum()) for one, other in combinations(drops, 2)
         },
         "failures": dict(sorted(failures.str.split(": ").list.first().value_counts().iter_rows())),
     }

@@ -23,9 +23,7 @@ _GRAIN = 2**24  # weights are multiples of 1 / 2^24, which float32 holds and add
 _MEMBERS = {"category": pl.String, "members": pl.Int64}
 
 
-def allocate(
-    members: pl.DataFrame, count: int, *, how: Allocation = "proportional", parents: int = 2
-) -> pl.DataFrame:
+def allocate(members: pl.DataFrame, count: int, *, how: Allocation = "proportional", parents: int = 2) -> pl.DataFrame:
     """How many of ``count`` new samples every category gets.
 
     members    id, category; rows without a category do not count
@@ -40,11 +38,7 @@ def allocate(
     if count < 0:
         raise ValueError(f"count: {count} found, 0 or more new samples expected")
     sizes = dict(
-        members.filter(pl.col("category").is_not_null())
-        .group_by("category")
-        .len()
-        .sort("category")
-        .iter_rows()
+        members.filter(pl.col("category").is_not_null()).group_by("category").len().sort("category").iter_rows()
     )
     able = {category: size for category, size in sizes.items() if size >= parents}
     if not able and count > 0:
@@ -99,9 +93,7 @@ def interpolate(
         raise ValueError(f"spare: {spare} found, a share of 0 or more expected")
     people = members.filter(pl.col("category").is_not_null()).sort("id")
     groups = {str(key[0]): group for key, group in people.partition_by("category", as_dict=True).items()}
-    wanted = dict(
-        shares.filter(pl.col("recipes") > 0).select("category", "recipes").sort("category").iter_rows()
-    )
+    wanted = dict(shares.filter(pl.col("recipes") > 0).select("category", "recipes").sort("category").iter_rows())
 
     tables = []
     for category, count in wanted.items():
@@ -117,12 +109,8 @@ def interpolate(
             beta=beta,
             concentration=concentration,
         )
-        tables.append(
-            _recipes(groups[category], rows, mixture).with_columns(spare=pl.int_range(pl.len()) >= count)
-        )
-    recipes = (
-        pl.concat(tables) if tables else _recipes(people.clear(), *_NOTHING).with_columns(spare=pl.lit(False))
-    )
+        tables.append(_recipes(groups[category], rows, mixture).with_columns(spare=pl.int_range(pl.len()) >= count))
+    recipes = pl.concat(tables) if tables else _recipes(people.clear(), *_NOTHING).with_columns(spare=pl.lit(False))
 
     main = recipes.filter(~pl.col("spare"))
     order = np.random.default_rng([seed, *b"order"]).permutation(len(main))
@@ -146,9 +134,7 @@ def draw_weights(
     begins with the shorter one.
     """
     if weights in ("beta", "half") and parents != 2:
-        raise ValueError(
-            f"weights: {weights!r} found, which is for two parents; for {parents}: uniform, dirichlet"
-        )
+        raise ValueError(f"weights: {weights!r} found, which is for two parents; for {parents}: uniform, dirichlet")
     match weights:
         case "uniform" if parents == 2:
             first = rng.random(count)

@@ -76,7 +76,10 @@ def mix_in_batches(
     means: Codes | None = None,
     groups: NDArray[np.integer] | None = None,
 ) -> Iterator[Codes]:
-    """`mix`, ``batch`` samples at a time, in order; what was read of a memory map is let go after each."""
+    """`mix`, ``batch`` samples at a time, in order; what was read of a memory map is let go after each.
+
+    The system maps about a megabyte around every parent that it reads: batches of 64 take some 250 MiB.
+    """
     for start in range(0, len(rows), batch):
         part = slice(start, start + batch)
         of_part = None if groups is None else groups[part]

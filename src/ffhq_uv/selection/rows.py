@@ -20,9 +20,7 @@ ROWS = LAYERS + YAW_LAYERS * (len(VIEWS) - 1)
 
 def follows_front(codes: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Whether left and right equal front outside the yaw layers, bit for bit. [n, 3, 18, 512] -> bool [n]."""
-    later = np.ascontiguousarray(codes[:, :, YAW_LAYERS:]).view(
-        np.int32
-    )  # bits: -0.0 is not 0.0, NaN is itself
+    later = np.ascontiguousarray(codes[:, :, YAW_LAYERS:]).view(np.int32)  # bits: -0.0 is not 0.0, NaN is itself
     same: NDArray[np.bool_] = (later == later[:, FRONT : FRONT + 1]).all(axis=(1, 2, 3))
     return same
 
