@@ -20,9 +20,7 @@ def table(**columns) -> pl.DataFrame:
     return pl.DataFrame(plain, schema_overrides={"reason": pl.String}, strict=False)
 
 
-values = st.one_of(
-    st.none(), st.floats(-1e6, 1e6), st.sampled_from([math.nan, math.inf, -math.inf, 7.0, 0.9])
-)
+values = st.one_of(st.none(), st.floats(-1e6, 1e6), st.sampled_from([math.nan, math.inf, -math.inf, 7.0, 0.9]))
 
 
 @st.composite
@@ -150,9 +148,7 @@ def test_quantiles_are_of_measured_samples_only():
     assert resolved.bound == 3.0
 
 
-@pytest.mark.parametrize(
-    "column", [{}, {"bs_error": [None, None]}, {"bs_error": [None, 5.0], "reason": [None, "x"]}]
-)
+@pytest.mark.parametrize("column", [{}, {"bs_error": [None, None]}, {"bs_error": [None, 5.0], "reason": [None, "x"]}])
 def test_a_criterion_that_was_not_measured_is_an_error(column):
     with pytest.raises(ValueError, match="criterion bs_error is on"):
         judge(table(valid_area_ratio=[1.0, 1.0], **column), [LIGHT])
@@ -174,9 +170,7 @@ def test_borderline_samples_surround_the_bound():
     assert best_dropped == ["000003", "000004"]
 
 
-@pytest.mark.parametrize(
-    "bounds", [{}, {"bound": 1.0, "quantile": 0.5}, {"quantile": 1.5}, {"bound": math.nan}]
-)
+@pytest.mark.parametrize("bounds", [{}, {"bound": 1.0, "quantile": 0.5}, {"quantile": 1.5}, {"bound": math.nan}])
 def test_a_criterion_has_one_bound(bounds):
     with pytest.raises(ValueError, match="criterion light"):
         Criterion("light", "bs_error", "max", **bounds)

@@ -88,9 +88,7 @@ def test_recipes(sizes, count, parents, weights, spare, seed):
         assert sum(recipe["weights"]) == 1.0
         assert min(recipe["weights"]) >= 0
         assert recipe["gender"] == int(recipe["category"].startswith("male"))
-        mean = sum(
-            age[parent] * weight for parent, weight in zip(recipe["parents"], recipe["weights"], strict=True)
-        )
+        mean = sum(age[parent] * weight for parent, weight in zip(recipe["parents"], recipe["weights"], strict=True))
         assert recipe["age"] == pytest.approx(mean)
 
     # neither the order of the rows nor spares change a recipe

@@ -37,9 +37,7 @@ def test_variance_preserving_keeps_each_dimensions_spread_and_linear_loses_it(pa
     """1,200 people of a category with 64 dimensions of very different mean and spread, 6,000 new ones."""
     n, k = 1200, 6000
     rng = np.random.default_rng(1)
-    codes = (rng.normal(size=64) * 5 + rng.gamma(2, size=(n, 64)) * rng.uniform(0.1, 3, 64)).astype(
-        np.float32
-    )
+    codes = (rng.normal(size=64) * 5 + rng.gamma(2, size=(n, 64)) * rng.uniform(0.1, 3, 64)).astype(np.float32)
     rows = draw_parents(n, k, parents, rng)
     mixture = draw_weights(k, parents, rng, weights)
     means = category_means(codes, np.zeros(n, int), 1)
@@ -67,9 +65,7 @@ def test_views_stay_equal_bit_for_bit_and_packing_commutes(seed, parents, method
     mixed = mix(codes, rows, weights, method=method, means=means, groups=of_recipes)
     assert follows_front(mixed).all()
     packed = pack(codes)
-    of_packed = mix(
-        packed, rows, weights, method=method, means=category_means(packed, groups, 2), groups=of_recipes
-    )
+    of_packed = mix(packed, rows, weights, method=method, means=category_means(packed, groups, 2), groups=of_recipes)
     assert unpack(of_packed).tobytes() == mixed.tobytes()
 
 

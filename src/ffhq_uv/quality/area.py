@@ -14,9 +14,7 @@ def valid_area_ratio(coverage: Tensor, face: Tensor) -> Tensor:
     Returns float32 [B], 0..1. Raises ValueError if the sizes differ or F is empty.
     """
     if coverage.shape[-2:] != face.shape:
-        raise ValueError(
-            f"face: {list(face.shape)} texels found, {list(coverage.shape[-2:])} expected as in coverage"
-        )
+        raise ValueError(f"face: {list(face.shape)} texels found, {list(coverage.shape[-2:])} expected as in coverage")
     if not face.any():
         raise ValueError("face: no texel found; the minor valid masks of the topology are empty")
     return (coverage.any(dim=1) & face).sum(dim=(1, 2)) / face.sum()

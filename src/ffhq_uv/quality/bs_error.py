@@ -28,9 +28,7 @@ Normalise = Literal["none", "mean_luma"]
 _REFERENCE_SIZE = 1024
 _BLOCK = 64  # outputs a block, which reads 64 + 54 inputs at 1024: the fastest of 32, 64 and 128
 
-_Band = list[
-    tuple[slice, slice, Tensor]
-]  # of a banded matrix: (its rows, the columns that they reach, the block)
+_Band = list[tuple[slice, slice, Tensor]]  # of a banded matrix: (its rows, the columns that they reach, the block)
 
 
 def bs_error(maps: Tensor, *, kernel: int = 55, normalise: Normalise = "none") -> Tensor:

@@ -90,9 +90,7 @@ def identity_std_bootstrap(embeddings: ArrayLike, seed: int, resamples: int = 10
     rng = np.random.default_rng([seed, *b"identity_std"])
     figures = np.empty(resamples)
     for start in range(0, resamples, 64):
-        shares = np.stack(
-            [np.bincount(rng.integers(0, n, n), minlength=n) / n for _ in figures[start : start + 64]]
-        )
+        shares = np.stack([np.bincount(rng.integers(0, n, n), minlength=n) / n for _ in figures[start : start + 64]])
         mean, square = np.split(shares @ moments, 2, axis=1)
         figures[start : start + 64] = np.sqrt((square - mean**2).clip(min=0)).mean(axis=1)
     return figures * (unit.std(axis=0).mean() / figures.mean() if figures.any() else 1.0)
@@ -115,8 +113,6 @@ def _unit(embeddings: ArrayLike) -> NDArray[np.float64]:
     length = np.linalg.norm(table, axis=1, keepdims=True)
     if not np.isfinite(length).all() or not (length > 0).all():
         row = int(np.flatnonzero(~(np.isfinite(length) & (length > 0)))[0])
-        raise ValueError(
-            f"embeddings: the one of row {row} has length {length[row, 0]}, a finite one expected"
-        )
+        raise ValueError(f"embeddings: the one of row {row} has length {length[row, 0]}, a finite one expected")
     table /= length
     return table

@@ -6,9 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 
-def mean_interval(
-    values: ArrayLike, seed: int, *, level: float = 0.95, resamples: int = 1000
-) -> tuple[float, float]:
+def mean_interval(values: ArrayLike, seed: int, *, level: float = 0.95, resamples: int = 1000) -> tuple[float, float]:
     """Bootstrap percentile interval of the mean of values [n], at confidence ``level`` (0..1).
 
     Raises ValueError without values or for one that is not finite.
