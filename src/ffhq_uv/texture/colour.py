@@ -55,18 +55,18 @@ def match(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[n
 
 def moments_over(image: NDArray[np.float32], mask: NDArray[np.uint8]) -> NDArray[np.float64]:
     """The moments of an image [3, h, w] over the texels where ``mask`` [h, w] is not 0."""
-    column, row, width, height = cv2.boundingRect(mask)
-    window = (slice(row, row + height), slice(column, column + width))
-    return _moments(image[(slice(None), *window)], mask[window])
+    return _moments(image, mask, *cv2.boundingRect(mask))
 
 
 @kernel
-def _moments(image: NDArray[np.float32], mask: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _moments(
+    image: NDArray[np.float32], mask: NDArray[np.uint8], left: int, top: int, width: int, height: int
+) -> NDArray[np.float64]:
     count = 0
     r1 = g1 = b1 = rr = rg = rb = gg = gb = bb = 0.0
-    for row in range(mask.shape[0]):
+    for row in range(top, top + height):
         red, green, blue, counted = image[0, row], image[1, row], image[2, row], mask[row]
-        for column in range(mask.shape[1]):
+        for column in range(left, left + width):
             if counted[column]:
                 r, g, b = np.float64(red[column]), np.float64(green[column]), np.float64(blue[column])
                 count += 1
@@ -83,16 +83,38 @@ def _moments(image: NDArray[np.float32], mask: NDArray[np.uint8]) -> NDArray[np.
 
 
 @kernel
-def recolour(image: NDArray[np.float32], affine: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-    """``out`` = the image [3, h, w] through the affine map [3, 4], clipped to 0..255.
-
-    Three rows in and three out only become vector code if ``out`` is another array.
-    """
+def recolour_row(image: NDArray[np.float32], row: int, affine: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+    """``out`` [3, w] = one row of an image [3, h, w] through the affine map [3, 4], clipped to 0..255."""
     low, high = np.float32(0), np.float32(255)
-    for row in range(image.shape[1]):
-        red, green, blue = image[0, row], image[1, row], image[2, row]
+    red, green, blue = image[0, row], image[1, row], image[2, row]
+    for channel in range(3):
+        of_red, of_green = affine[channel, 0], affine[channel, 1]
+        of_blue, offset = affine[channel, 2], affine[channel, 3]
+        line = out[channel]
         for column in range(image.shape[2]):
-            r, g, b = red[column], green[column], blue[column]
-            for channel in range(3):
-                mixed = affine[channel, 0] * r + affine[channel, 1] * g + affine[channel, 2] * b
-                out[channel, row, column] = min(max(mixed + affine[channel, 3], low), high)
+            mixed = of_red * red[column] + of_green * green[column] + of_blue * blue[column] + offset
+            line[column] = min(max(mixed, low), high)
+
+
+@kernel
+def recolour(image: NDArray[np.float32], affine: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+    """``out`` = the image [3, h, w] through the affine map [3, 4], clipped to 0..255; may be the image itself."""
+    lines = np.empty((3, image.shape[2]), np.float32)
+    for row in range(image.shape[1]):
+        recolour_row(image, row, affine, lines)
+        for channel in range(3):
+            line, target = lines[channel], out[channel, row]
+            for column in range(image.shape[2]):
+                target[column] = line[column]
+
+
+@kernel
+def subtract_recoloured(image: NDArray[np.float32], other: NDArray[np.float32], affine: NDArray[np.float32]) -> None:
+    """image -= other through the affine map, clipped to 0..255; in place, [3, h, w]."""
+    lines = np.empty((3, image.shape[2]), np.float32)
+    for row in range(image.shape[1]):
+        recolour_row(other, row, affine, lines)
+        for channel in range(3):
+            line, target = lines[channel], image[channel, row]
+            for column in range(image.shape[2]):
+                target[column] -= line[column]

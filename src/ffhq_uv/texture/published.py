@@ -19,8 +19,8 @@ from torch import Tensor
 
 from ffhq_uv.geometry import VIEWS, Geometry
 from ffhq_uv.texture import Textures
-from ffhq_uv.texture.colour import TO_YUV, match, moments_over, recolour
-from ffhq_uv.texture.feather import blur, erode, margin, radius, soften, square
+from ffhq_uv.texture.colour import TO_YUV, match, moments_over, recolour, recolour_row, subtract_recoloured
+from ffhq_uv.texture.feather import Mask, blur, erode, margin, radius, soften, square
 from ffhq_uv.texture.kernel import kernel
 from ffhq_uv.texture.poisson import complete
 from ffhq_uv.texture.pyramid import blend_difference
@@ -57,10 +57,12 @@ class PublishedTexturer:
         self._template = np.ascontiguousarray(np.moveaxis(topology.template, -1, 0), dtype=np.float32)
         boxes = [_scaled(box, size) for box in POISSON_BOXES]
         self._boxes = [box for box in boxes if all(side.stop - side.start > 2 for side in box)]
-        self._major = topology.major_union.astype(np.float32)
-        self._minor = topology.minor_union.astype(np.float32)
-        self._windows = {view: _around(masks[f"minor_valid_{view}"], margin(size)) for view in VIEWS}
-        self._face = _around(self._minor, margin(size))
+        self._areas = {
+            view: _Area(masks["mouth_constract"], masks[f"major_valid_{view}"], masks[f"minor_valid_{view}"], size)
+            for view in VIEWS
+        }
+        union = (topology.major_union.astype(np.float32), topology.minor_union.astype(np.float32))
+        self._face = _Area(masks["mouth_constract"], *union, size)
         hair = erode((masks["hair"] >= 1).astype(np.uint8), radius(5, size))
         self._hair = blur(hair.astype(np.float32), radius(7, size))
         self._canvases: SimpleQueue[_Canvas] = SimpleQueue()
@@ -118,26 +120,24 @@ class PublishedTexturer:
     def _paint(self, canvas: _Canvas, out: NDArray[np.uint8]) -> None:
         texture, reliable = self._fill(canvas)
         self._complete(texture, reliable)
-        self._blend(canvas, texture, reliable, out)
+        self._blend(texture, reliable, out)
 
     def _fill(self, canvas: _Canvas) -> tuple[Image, NDArray[np.uint8]]:
         """Steps 6 and 7: lay the views over the template; the texture, and where it can be relied on."""
         size = self._size
         filled = np.zeros((size, size), np.float32)
-        base, matched = self._template, canvas.images[0]
+        base = self._template
         for view in FILL_ORDER:
-            k, window = VIEWS.index(view), self._windows[view]
-            mask, mouth = canvas.masks[k][window], self._masks["mouth_constract"][window]
-            major = self._masks[f"major_valid_{view}"][window]
-            minor = self._masks[f"minor_valid_{view}"][window]
-
-            target = moments_over(canvas.textures[k], canvas.masks[k])
-            recolour(base, match(moments_over(base, canvas.masks[k]), target), matched)
-            eroded = _mix(erode(mask, radius(3, size)), erode(mask, radius(7, size)), mouth)
-            weight = blur(eroded * soften(eroded, major, minor, size), radius(10, size))
-            _lay_over(matched[(slice(None), *window)], canvas.textures[k][(slice(None), *window)], weight * mask)
-            filled[window] += eroded * minor
-            base, matched = matched, canvas.images[1] if matched is canvas.images[0] else canvas.images[0]
+            k, area = VIEWS.index(view), self._areas[view]
+            mask, texture = canvas.masks[k], canvas.textures[k]
+            affine = match(moments_over(base, mask), moments_over(texture, mask))
+            recolour(base, affine, canvas.image)
+            base = canvas.image
+            shown = mask[area.window]
+            eroded = _mix(erode(shown, radius(3, size)), erode(shown, radius(7, size)), area.mouth)
+            weight = blur(eroded * soften(eroded, area.major, area.minor, size), radius(10, size))
+            _lay_over(base, texture, mask, weight, area.window[0].start, area.window[1].start)
+            filled[area.window] += eroded * area.minor
         return base, (filled > 0.5).astype(np.uint8)
 
     def _complete(self, texture: Image, reliable: NDArray[np.uint8]) -> None:
@@ -167,21 +167,25 @@ class PublishedTexturer:
             texture[window] = complete(texture[window], self._template[window], unreliable)
             reliable[box] = 1
 
-    def _blend(self, canvas: _Canvas, texture: Image, reliable: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
+    def _blend(self, texture: Image, reliable: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
         """Steps 10 and 11: the reliable texture over the matched template, the raw template over the hair."""
+        face = self._face
         affine = match(moments_over(self._template, reliable), moments_over(texture, reliable))
-        matched = canvas.images[0] if texture is canvas.images[1] else canvas.images[1]
-        recolour(self._template, affine, matched)
         mask = np.zeros_like(self._hair)
-        mask[self._face] = soften(
-            reliable[self._face].astype(np.float32),
-            self._major[self._face],
-            self._minor[self._face],
-            self._size,
-        )
-        np.subtract(texture, matched, out=texture)
+        mask[face.window] = soften(reliable[face.window].astype(np.float32), face.major, face.minor, self._size)
+        subtract_recoloured(texture, self._template, affine)
         blend_difference(texture, mask)
-        _finish(texture, matched, self._template, self._hair, out)
+        _finish(texture, self._template, affine, self._hair, out)
+
+
+class _Area:
+    """The part of the map that a view can contribute to, and the masks in it."""
+
+    def __init__(self, mouth: Mask, major: Mask, minor: Mask, size: int) -> None:
+        self.window = _around(minor, margin(size))
+        self.mouth = np.ascontiguousarray(mouth[self.window])
+        self.major = np.ascontiguousarray(major[self.window])
+        self.minor = np.ascontiguousarray(minor[self.window])
 
 
 class _Canvas:
@@ -190,7 +194,7 @@ class _Canvas:
     def __init__(self, size: int) -> None:
         self.textures = np.zeros((3, 3, size, size), np.float32)
         self.masks = np.zeros((3, size, size), np.uint8)
-        self.images = (np.zeros((3, size, size), np.float32), np.zeros((3, size, size), np.float32))
+        self.image = np.zeros((3, size, size), np.float32)
 
 
 def _scaled(box: tuple[int, int, int, int], size: int) -> Window:
@@ -219,33 +223,47 @@ def _mix(small: NDArray[np.uint8], large: NDArray[np.uint8], mouth: NDArray[np.f
 
 
 @kernel
-def _lay_over(base: NDArray[np.float32], texture: NDArray[np.float32], weight: NDArray[np.float32]) -> None:
-    """base += (texture - base) * weight, on [3, h, w]."""
+def _lay_over(
+    base: NDArray[np.float32],
+    texture: NDArray[np.float32],
+    mask: NDArray[np.uint8],
+    weight: NDArray[np.float32],
+    top: int,
+    left: int,
+) -> None:
+    """base += (texture - base) * mask * weight, on [3, S, S]; the weight is that of a window at (top, left)."""
+    height, width = weight.shape
     for channel in range(3):
-        for row in range(base.shape[1]):
-            under, over, share = base[channel, row], texture[channel, row], weight[row]
-            for column in range(base.shape[2]):
-                under[column] += (over[column] - under[column]) * share[column]
+        for row in range(height):
+            under = base[channel, top + row, left : left + width]
+            over = texture[channel, top + row, left : left + width]
+            shown, share = mask[top + row, left : left + width], weight[row]
+            for column in range(width):
+                part = share[column] * np.float32(shown[column])
+                under[column] += (over[column] - under[column]) * part
 
 
 @kernel
 def _finish(
     difference: NDArray[np.float32],
-    base: NDArray[np.float32],
     template: NDArray[np.float32],
+    affine: NDArray[np.float32],
     hair: NDArray[np.float32],
     out: NDArray[np.uint8],
 ) -> None:
-    """out [S, S, 3] = clip(base + difference) with the template over the hair, rounded half to even."""
+    """out [S, S, 3] = clip(recoloured template + difference), the raw template over the hair, rounded."""
     low, high = np.float32(0), np.float32(255)
-    row_out = np.empty((3, out.shape[1]), np.uint8)
-    for row in range(out.shape[0]):
+    size = out.shape[1]
+    base, rounded = np.empty((3, size), np.float32), np.empty((3, size), np.uint8)
+    for row in range(size):
+        recolour_row(template, row, affine, base)
         for channel in range(3):
-            for column in range(out.shape[1]):
-                blend = base[channel, row, column] + difference[channel, row, column]
-                blend = min(max(blend, low), high)
-                blend += (template[channel, row, column] - blend) * hair[row, column]
-                row_out[channel, column] = np.uint8(np.rint(min(max(blend, low), high)))
-        for column in range(out.shape[1]):
-            for channel in range(3):
-                out[row, column, channel] = row_out[channel, column]
+            raw, above, over = template[channel, row], difference[channel, row], hair[row]
+            line, last = base[channel], rounded[channel]
+            for column in range(size):
+                blend = min(max(line[column] + above[column], low), high)
+                blend += (raw[column] - blend) * over[column]
+                last[column] = np.uint8(np.int32(np.rint(min(max(blend, low), high))))
+        red, green, blue, texels = rounded[0], rounded[1], rounded[2], out[row]
+        for column in range(size):
+            texels[column, 0], texels[column, 1], texels[column, 2] = red[column], green[column], blue[column]

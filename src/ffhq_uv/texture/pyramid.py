@@ -28,7 +28,9 @@ def blend_difference(difference: NDArray[np.float32], mask: NDArray[np.float32])
             break
         smaller = cv2.GaussianBlur(masks[-1][::2, ::2], (5, 5), 1)
         masks.append(np.clip(np.asarray(smaller, dtype=np.float32), 0, 1))
-        levels.append(np.stack([np.asarray(cv2.pyrDown(channel)) for channel in levels[-1]]))
+        levels.append(np.empty((3, *masks[-1].shape), np.float32))
+        for channel in range(3):
+            cv2.pyrDown(levels[-2][channel], dst=levels[-1][channel])
     blend = levels[-1] * masks[-1]
     for level in reversed(range(len(levels) - 1)):
         finer = difference if level == 0 else np.empty_like(levels[level])
