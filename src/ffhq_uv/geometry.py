@@ -26,6 +26,8 @@ class Geometry:
     identity     float32 [B, V, I], 3DMM identity coefficients
     expression   float32 [B, V, E], 3DMM expression coefficients
     reasons      per sample: None, or why it could not be analysed (its other entries are then undefined)
+    notes        per sample: None, or what to know of it although it was analysed, such as ``landmarks_guessed:left``;
+                 None in place of the tuple: nothing of any
     """
 
     xy: Tensor
@@ -35,6 +37,7 @@ class Geometry:
     identity: Tensor
     expression: Tensor
     reasons: tuple[str | None, ...]
+    notes: tuple[str | None, ...] | None = None
 
     def select(self, rows: list[int]) -> Geometry:
         """The geometry of the given samples of the batch."""
@@ -46,6 +49,7 @@ class Geometry:
             self.identity[rows],
             self.expression[rows],
             tuple(self.reasons[row] for row in rows),
+            None if self.notes is None else tuple(self.notes[row] for row in rows),
         )
 
     def to(self, device: torch.device | str) -> Geometry:
@@ -58,4 +62,5 @@ class Geometry:
             self.identity.to(device),
             self.expression.to(device),
             self.reasons,
+            self.notes,
         )

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ffhq_uv.analysis.recorded import RecordedAnalysis, skin_mask
+from ffhq_uv.analysis.recorded import RecordedAnalysis
+from ffhq_uv.analysis.skin import skin_mask
 from ffhq_uv.camera import Alignment, project
 from ffhq_uv.geometry import VIEWS, Geometry
 from ffhq_uv.unpickle import read_torch
@@ -86,9 +87,7 @@ def test_whatever_is_missing_or_damaged_is_that_samples_reason(example: Path, tm
         return change
 
     coefficients = {
-        view: {
-            key: torch.zeros(1, size) for key, size in (("id", 532), ("exp", 45), ("angle", 3), ("trans", 3))
-        }
+        view: {key: torch.zeros(1, size) for key, size in (("id", 532), ("exp", 45), ("angle", 3), ("trans", 3))}
         for view in VIEWS
     }
     not_finite = coefficients | {"right": coefficients["left"] | {"trans": torch.full((1, 3), np.inf)}}
@@ -138,7 +137,5 @@ def test_skin_is_the_face_without_eyes_and_their_surroundings(classes: np.ndarra
     """Upstream's formula, with a box filter that reflects at the border (C.4 step 3)."""
     away = np.pad(1.0 - np.isin(classes, (4, 5)), 5, "reflect" if min(classes.shape) > 5 else "edge")
     windows = np.lib.stride_tricks.sliding_window_view(away, (11, 11))
-    expected = (
-        np.isin(classes, (1, 2, 3, 4, 5, 10, 11, 12, 13)) & (classes != 11) & (windows.min((2, 3)) == 1)
-    )
+    expected = np.isin(classes, (1, 2, 3, 4, 5, 10, 11, 12, 13)) & (classes != 11) & (windows.min((2, 3)) == 1)
     np.testing.assert_array_equal(skin_mask(classes), expected)

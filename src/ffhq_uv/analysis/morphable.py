@@ -7,7 +7,7 @@ cast. Indices count from 1 there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +58,12 @@ class MorphableModel:
             expression=_basis(path, "exBase", arrays["exBase"], mean.size),
             triangles=torch.from_numpy(triangles),
             vertex_faces=_vertex_faces(path, arrays["point_buf"], len(vertices), len(triangles)),
-            keypoints=torch.from_numpy(
-                _indices(path, "keypoints", arrays["keypoints"].reshape(-1), len(vertices))
-            ),
+            keypoints=torch.from_numpy(_indices(path, "keypoints", arrays["keypoints"].reshape(-1), len(vertices))),
         )
+
+    def to(self, device: torch.device | str) -> MorphableModel:
+        """The same model on another device."""
+        return MorphableModel(*(getattr(self, field.name).to(device) for field in fields(self)))
 
     def shape(self, identity: Tensor, expression: Tensor) -> Tensor:
         """Vertices [..., N, 3] of coefficients [..., I] and [..., E]: the mean plus both bases' offsets."""
@@ -75,9 +77,7 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
     try:
         arrays: dict[str, NDArray[Any]] = scipy.io.loadmat(path, variable_names=list(KEYS))
     except Exception as error:
-        raise ValueError(
-            f"{path}: not a readable MATLAB file up to v7 ({error}); download it again"
-        ) from error
+        raise ValueError(f"{path}: not a readable MATLAB file up to v7 ({error}); download it again") from error
     if missing := [key for key in KEYS if key not in arrays]:
         raise ValueError(f"{path}: lacks {', '.join(missing)}; expected the published {', '.join(KEYS)}")
     return arrays

@@ -6,29 +6,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ffhq_uv.analysis.morphable import MorphableModel
-from ffhq_uv.camera import Alignment, project, rotation, vertex_normals
+from ffhq_uv.analysis.placement import Head, Unusable, place_all
+from ffhq_uv.analysis.skin import skin_mask
+from ffhq_uv.camera import Alignment
 from ffhq_uv.geometry import VIEWS, Geometry
 from ffhq_uv.png import read_png
 from ffhq_uv.unpickle import read_torch
 
 MAX_BYTES = 64 << 20
 """Largest file that is read; the published ones have 16 kB, 1 kB and 30 kB."""
-EYES = (4, 5)
-SKIN = (1, 2, 3, 4, 5, 10, 12, 13)
-"""Classes of the face parsing that count as face: skin, brows, eyes, nose, lips (not the open mouth, 11)."""
-EYE_MARGIN = 11
-"""Side of the square by which the eyes are dilated before they are taken out, pixels at 1024."""
-
-
-class _Unusable(ValueError):
-    """A sample's reason."""
 
 
 class RecordedAnalysis:
@@ -47,47 +38,22 @@ class RecordedAnalysis:
 
         Coordinates are clipped to the face and stored as float32, as upstream does.
         """
-        batch, views, height, width = faces.shape[:4]
-        vertices = len(self._model.mean)
-        xy = torch.zeros(batch, views, vertices, 2)
-        depth = torch.zeros(batch, views, vertices)
-        normals = torch.zeros(batch, views, vertices, 3)
-        skin = torch.zeros(batch, views, height, width, dtype=torch.bool)
-        identity = torch.zeros(batch, views, self._model.identity.shape[1])
-        expression = torch.zeros(batch, views, self._model.expression.shape[1])
-        reasons: list[str | None] = [None] * batch
-        for row, id in enumerate(ids):
-            try:
-                coefficients, alignments, masks = self._read(id, views, height, width)
-            except _Unusable as error:
-                reasons[row] = str(error)
-                continue
-            identity[row], expression[row] = coefficients["id"], coefficients["exp"]
-            xy[row], depth[row], normals[row] = self._place(coefficients, alignments)
-            skin[row] = masks
-        geometry = Geometry(xy, depth, normals, skin, identity, expression, tuple(reasons))
-        return geometry.to(faces.device)
+        views, height, width = faces.shape[1:4]
+        heads = [self._head(id, views, height, width) for id in ids]
+        return place_all(self._model, heads, views, height, width).to(faces.device)
 
-    def _place(
-        self, coefficients: dict[str, Tensor], alignments: list[Alignment]
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """One sample in its views: pixels [V, N, 2], depth [V, N], normals in camera axes [V, N, 3]."""
-        shape = self._model.shape(coefficients["id"], coefficients["exp"])
-        crop, depth = project(shape, coefficients["angle"], coefficients["trans"])
-        xy = torch.stack(
-            [alignment.crop_to_image(view) for alignment, view in zip(alignments, crop, strict=True)]
-        )
-        largest = torch.tensor([[[alignment.width - 1, alignment.height - 1]] for alignment in alignments])
-        normals = vertex_normals(shape, self._model.triangles, self._model.vertex_faces)
-        turned = normals @ rotation(coefficients["angle"]).transpose(-1, -2)
-        return torch.minimum(xy.clamp(min=0), largest), depth, turned
+    def _head(self, id: str, views: int, height: int, width: int) -> Head | str:
+        try:
+            coefficients, alignments, masks = self._read(id, views, height, width)
+        except Unusable as error:
+            return str(error)
+        identity, expression, angle, translation = (coefficients[kind] for kind in ("id", "exp", "angle", "trans"))
+        return Head(identity, expression, angle, translation, alignments, masks)
 
-    def _read(
-        self, id: str, views: int, height: int, width: int
-    ) -> tuple[dict[str, Tensor], list[Alignment], Tensor]:
+    def _read(self, id: str, views: int, height: int, width: int) -> tuple[dict[str, Tensor], list[Alignment], Tensor]:
         """One sample's coefficients [V, ...], alignments and skin masks [V, H, W]."""
         if views != len(VIEWS):
-            raise _Unusable("missing_analysis:inversion")
+            raise Unusable("missing_analysis:inversion")
         sizes = {
             "id": self._model.identity.shape[1],
             "exp": self._model.expression.shape[1],
@@ -100,13 +66,11 @@ class RecordedAnalysis:
         alignments = [_alignment(view, aligned[view], (width, height)) for view in VIEWS]
         classes = self._load(id, "seg_result", "png", read_png)
         if classes.shape != (height, width, len(VIEWS)):
-            raise _Unusable(
-                f"analysis_unreadable:seg_result: {classes.shape}, the faces are {(height, width)}"
-            )
+            raise Unusable(f"analysis_unreadable:seg_result: {classes.shape}, the faces are {(height, width)}")
         masks = torch.from_numpy(np.stack([skin_mask(classes[..., view]) for view in range(len(VIEWS))]))
         for view, mask in zip(VIEWS, masks, strict=True):
             if not mask.any():
-                raise _Unusable(f"no_skin:{view}")
+                raise Unusable(f"no_skin:{view}")
         return coefficients, alignments, masks
 
     def _load(self, id: str, part: str, type: str, read: Callable[[bytes, str], Any]) -> Any:
@@ -118,24 +82,17 @@ class RecordedAnalysis:
                 raise ValueError(f"refuses {size} bytes")
             return read(path.read_bytes(), path.name)
         except FileNotFoundError:
-            raise _Unusable(f"missing_analysis:{part}") from None
+            raise Unusable(f"missing_analysis:{part}") from None
         except (OSError, ValueError) as error:
-            raise _Unusable(f"analysis_unreadable:{part}: {error}") from error
-
-
-def skin_mask(classes: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Skin bool [H, W] of parsed classes uint8 [H, W], as upstream's step 4 takes it: face without eyes."""
-    eyes = np.isin(classes, EYES).astype(np.uint8)
-    around_eyes = np.asarray(cv2.dilate(eyes, np.ones((EYE_MARGIN, EYE_MARGIN), np.uint8)), np.bool_)
-    return np.isin(classes, SKIN) & ~around_eyes
+            raise Unusable(f"analysis_unreadable:{part}: {error}") from error
 
 
 def _views(value: Any, part: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise _Unusable(f"analysis_unreadable:{part}: no dict of views")
+        raise Unusable(f"analysis_unreadable:{part}: no dict of views")
     for view in VIEWS:
         if view not in value:
-            raise _Unusable(f"missing_view:{view}")
+            raise Unusable(f"missing_view:{view}")
     return value
 
 
@@ -146,11 +103,9 @@ def _coefficients(stored: dict[str, Any], key: str, size: int) -> Tensor:
         array = stored[view].get(key) if isinstance(stored[view], dict) else None
         if not isinstance(array, np.ndarray) or array.dtype != np.float32 or array.shape != (1, size):
             found = getattr(array, "shape", "nothing")
-            raise _Unusable(
-                f"analysis_unreadable:coeffs: {view} {key} is {found}, expected float32 (1, {size})"
-            )
+            raise Unusable(f"analysis_unreadable:coeffs: {view} {key} is {found}, expected float32 (1, {size})")
         if not np.isfinite(array).all():
-            raise _Unusable(f"analysis_nonfinite:{view}")
+            raise Unusable(f"analysis_nonfinite:{view}")
         rows.append(array[0])
     return torch.from_numpy(np.stack(rows))
 
@@ -161,10 +116,10 @@ def _alignment(view: str, stored: object, size: tuple[int, int]) -> Alignment:
         entries = list(stored) if isinstance(stored, np.ndarray) and stored.shape == (6,) else []
         width, height, scale, tx, ty, _ = [float(np.squeeze(entry)) for entry in entries]
     except (TypeError, ValueError) as error:
-        raise _Unusable(f"analysis_unreadable:trans_params: {view} is no alignment of six numbers") from error
+        raise Unusable(f"analysis_unreadable:trans_params: {view} is no alignment of six numbers") from error
     if not np.isfinite([width, height, scale, tx, ty]).all():
-        raise _Unusable(f"analysis_nonfinite:{view}")
+        raise Unusable(f"analysis_nonfinite:{view}")
     alignment = Alignment(int(width), int(height), scale, tx, ty)
     if (alignment.width, alignment.height) != size or not 0.01 < scale < 100:
-        raise _Unusable(f"analysis_unreadable:trans_params: {view} is {alignment}, the faces are {size}")
+        raise Unusable(f"analysis_unreadable:trans_params: {view} is {alignment}, the faces are {size}")
     return alignment

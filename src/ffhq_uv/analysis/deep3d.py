@@ -1,0 +1,126 @@
+"""The published analysis of a face: landmarks, alignment, Deep3D on HiFi3D++, face parsing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ffhq_uv.analysis.alignment import AlignmentError, align, aligned_points, cut, five_points, load_model_points
+from ffhq_uv.analysis.deep3d_network import Coefficients, load_deep3d
+from ffhq_uv.analysis.landmarks import DlibLandmarks
+from ffhq_uv.analysis.morphable import MorphableModel
+from ffhq_uv.analysis.parsing import FaceParser
+from ffhq_uv.analysis.placement import Head, Unusable, place_all, view_names
+from ffhq_uv.analysis.skin import eye_margin, skin_mask
+from ffhq_uv.camera import Alignment
+from ffhq_uv.geometry import Geometry
+from ffhq_uv.networks import inference
+
+Fallback = Literal["none", "mean"]
+
+DEEP3D = "deep3d_model/epoch_latest.pth"
+PARSING = "parsing_model/79999_iter.pth"
+LANDMARKS = "dlib_model/shape_predictor_68_face_landmarks.dat"
+MODEL = "hifi3dpp_model_info.mat"
+MODEL_POINTS = "similarity_Lm3D_all.mat"
+
+
+class Deep3DAnalysis:
+    """Upstream's step 4 up to the geometry, with dlib's landmarks in place of two TensorFlow graphs.
+
+    checkpoints   the published folder, of which `DEEP3D`, `PARSING` and `LANDMARKS` are used
+    topo_assets   the published folder, of which `MODEL` and `MODEL_POINTS` are used
+    device        where the networks run; landmarks and crops are made on the CPU
+    fallback      what becomes of a face in which no detector finds one: "none": the sample gets the reason
+                  ``no_landmarks:left``; "mean": its points are guessed at their mean place in aligned faces, and the
+                  sample gets the note ``landmarks_guessed:left``
+
+    Further reasons: ``landmarks_degenerate:left``, ``no_skin:left``, ``analysis_nonfinite:left``,
+    ``head_behind_camera:left``. Raises FileNotFoundError, ValueError or RuntimeError for a file or package that is
+    missing or not usable.
+    """
+
+    def __init__(self, checkpoints: Path, topo_assets: Path, *, device: str, fallback: Fallback = "none") -> None:
+        if fallback not in ("none", "mean"):
+            raise ValueError(f"fallback {fallback!r}: expected 'none' or 'mean'")
+        self.model = MorphableModel.load(topo_assets / MODEL).to(device)
+        self._points = load_model_points(topo_assets / MODEL_POINTS)
+        self._landmarks = DlibLandmarks(checkpoints / LANDMARKS)
+        self._network = load_deep3d(checkpoints / DEEP3D).to(device)
+        self._parser = FaceParser(checkpoints / PARSING, device)
+        self._device = device
+        self._fallback = fallback
+        for basis, layer in (("identity", "0"), ("expression", "1.0")):
+            predicted = self._network.get_parameter(f"final_layers.{layer}.bias").shape[0]
+            expected = getattr(self.model, basis).shape[1]
+            if predicted != expected:
+                raise ValueError(
+                    f"{checkpoints / DEEP3D} predicts {predicted} {basis} coefficients, {topo_assets / MODEL} has "
+                    f"{expected}: they belong to different models"
+                )
+
+    def __call__(self, faces: Tensor, latents: Tensor, ids: Sequence[str]) -> Geometry:
+        """See `analysis.Analysis`. One sample at a time: what is found does not depend on the batch around it."""
+        views, height, width = faces.shape[1:4]
+        with inference():
+            heads = [self._head(sample) for sample in faces]
+            return place_all(self.model, heads, views, height, width).to(faces.device)
+
+    def _head(self, faces: Tensor) -> Head | str:
+        try:
+            return self._find(faces)
+        except Unusable as error:
+            return str(error)
+
+    def _find(self, faces: Tensor) -> Head:
+        """What is found in one sample's faces uint8 [V, H, W, 3]."""
+        names = view_names(len(faces))
+        pictures = np.ascontiguousarray(faces.cpu().numpy())
+        guessed: list[str] = []
+        alignments = [self._align(face, view, guessed) for view, face in zip(names, pictures, strict=True)]
+        crops = np.stack([cut(face, alignment) for face, alignment in zip(pictures, alignments, strict=True)])
+        inputs = torch.from_numpy(crops).to(self._device).movedim(3, 1).float() / 255
+        found = self._network.coefficients(inputs)
+        skin = self._skin(faces)
+        for at, view in enumerate(names):
+            if not finite(found, at):
+                raise Unusable(f"analysis_nonfinite:{view}")
+            if not skin[at].any():
+                raise Unusable(f"no_skin:{view}")
+        note = f"landmarks_guessed:{','.join(guessed)}" if guessed else None
+        return Head(found.identity, found.expression, found.angle, found.translation, alignments, skin, note)
+
+    def _align(self, face: NDArray[np.uint8], view: str, guessed: list[str]) -> Alignment:
+        """One face's alignment; a view whose landmarks had to be guessed is added to ``guessed``."""
+        height, width = face.shape[:2]
+        landmarks = self._landmarks(face)
+        if landmarks is not None:
+            points = five_points(torch.from_numpy(landmarks)).numpy()
+        elif self._fallback == "mean":
+            points = aligned_points(view, width, height)
+            guessed.append(view)
+        else:
+            raise Unusable(f"no_landmarks:{view}")
+        upwards = np.stack([points[:, 0], height - 1 - points[:, 1]], axis=1)
+        try:
+            return align(upwards, self._points, width, height)
+        except AlignmentError:
+            raise Unusable(f"landmarks_degenerate:{view}") from None
+
+    def _skin(self, faces: Tensor) -> Tensor:
+        """Skin bool [V, H, W] of faces uint8 [V, H, W, 3]."""
+        classes = self._parser(faces).cpu().numpy()
+        margin = eye_margin(classes.shape[1])
+        return torch.from_numpy(np.stack([skin_mask(view, margin) for view in classes])).to(self._device)
+
+
+def finite(found: Coefficients, row: int) -> bool:
+    """Whether the coefficients that place a head are numbers."""
+    parts = (found.identity, found.expression, found.angle, found.translation)
+    return all(bool(part[row].isfinite().all()) for part in parts)
