@@ -23,9 +23,7 @@ def dome() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     across = 1.1 + 0.25 * np.exp(-20 * ((u - 0.5) ** 2 + (v - 0.55) ** 2)) - 0.3 * height**2
     vertices = np.stack([across * np.sin(angle), height, across * np.cos(angle)], -1).reshape(-1, 3)
     corner = np.arange(COLUMNS * ROWS).reshape(ROWS, COLUMNS)
-    a, b, c, d = (
-        part.ravel() for part in (corner[:-1, :-1], corner[:-1, 1:], corner[1:, 1:], corner[1:, :-1])
-    )
+    a, b, c, d = (part.ravel() for part in (corner[:-1, :-1], corner[:-1, 1:], corner[1:, 1:], corner[1:, :-1]))
     triangles = np.concatenate([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
     return vertices, np.stack([u, v], -1).reshape(-1, 2).astype(np.float32), triangles
 

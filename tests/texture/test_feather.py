@@ -44,8 +44,6 @@ def test_a_window_around_minor_gives_what_the_whole_map_gives() -> None:
     mask = (rng.random((size, size)) < 0.8).astype(np.float32)
     window = (slice(100 - reach, 150 + reach), slice(80 - reach, 170 + reach))
     whole = soften(mask, major, minor, size)
-    np.testing.assert_allclose(
-        soften(mask[window], major[window], minor[window], size), whole[window], atol=1e-6
-    )
+    np.testing.assert_allclose(soften(mask[window], major[window], minor[window], size), whole[window], atol=1e-6)
     whole[window] = 0
     assert np.abs(whole).max() < 1e-6

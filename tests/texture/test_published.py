@@ -77,9 +77,7 @@ def test_mirrored_views_on_a_mirrored_topology_mirror_the_map() -> None:
 
 
 @pytest.mark.parametrize("view", [0, 1, 2])
-def test_a_projection_that_is_not_finite_is_a_reason(
-    topology: Topology, geometry: Geometry, view: int
-) -> None:
+def test_a_projection_that_is_not_finite_is_a_reason(topology: Topology, geometry: Geometry, view: int) -> None:
     pair = with_rows(geometry, 2)
     faces = smooth_faces(5, 2, 160)
     found = PublishedTexturer(topology)(faces, spoilt(pair, view))
