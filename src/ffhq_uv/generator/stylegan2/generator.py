@@ -12,6 +12,7 @@ from torch import Tensor
 from ffhq_uv.generator.stylegan2.allocator import keep_freed_memory
 from ffhq_uv.generator.stylegan2.checkpoints import read_checkpoint
 from ffhq_uv.generator.stylegan2.compiled import compiled
+from ffhq_uv.generator.stylegan2.convolution import Winograd
 from ffhq_uv.generator.stylegan2.noise import Noise, set_noise
 
 Precision = Literal["float32", "float16", "bfloat16"]
@@ -25,8 +26,9 @@ class StyleGAN2Generator:
     noise       published | checkpoint | none | seed (`noise.Noise`); ``seed`` is for the last
     precision   of the network's activations and kernels; styles and the image are float32 always.
                 float16 is for GPUs; bfloat16 pays on a CPU only if it has the instructions (avx512_bf16, AMX)
-    compile     let torch.compile build the network: faster after a minute, which is paid once for a machine
-    batch       images drawn at once; on a CPU more than one buys nothing
+    compile     build code for this machine: in float32 on a CPU our own convolution kernel (three seconds, once for a
+                machine), otherwise through torch.compile (minutes; cached too)
+    batch       images drawn at once; a CPU draws them one after the other, which is as fast
     """
 
     def __init__(
@@ -44,15 +46,18 @@ class StyleGAN2Generator:
             raise ValueError(f"precision is {precision!r}, expected one of {', '.join(_DTYPES)}")
         if batch < 1:
             raise ValueError(f"batch is {batch}, expected at least one image")
-        self.device, self.batch = torch.device(device), batch
+        self.device = torch.device(device)
         on_cpu = self.device.type == "cpu"
+        self.batch = 1 if on_cpu else batch
         if on_cpu:
             keep_freed_memory()
         _, network = read_checkpoint(checkpoint).networks()
         set_noise(network, noise, seed)
-        self.network = network.to(self.device).prepare(_DTYPES[precision], winograd=on_cpu)
+        native = compile and on_cpu and precision == "float32"
+        winograd: Winograd = "native" if native else "torch" if on_cpu and not compile else "off"
+        self.network = network.to(self.device).prepare(_DTYPES[precision], winograd=winograd)
         self.resolution = self.network.resolution
-        self._synthesize = compiled(self.network) if compile else self.network
+        self._synthesize = compiled(self.network) if compile and not native else self.network
 
     def __call__(self, latents: Tensor, ids: Sequence[str]) -> tuple[Tensor, tuple[str | None, ...]]:
         """Faces uint8 [B, V, R, R, 3] of W+ codes float32 [B, V, L, 512], and per sample None or a reason.

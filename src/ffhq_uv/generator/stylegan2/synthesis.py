@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ffhq_uv.generator.stylegan2.convolution import Convolution, convolution, upsample_image
+from ffhq_uv.generator.stylegan2.convolution import Convolution, Winograd, convolution, upsample_image
 
 EPSILON = 1e-8
 """Added to the squared norm of a modulated kernel."""
@@ -51,7 +51,7 @@ class SynthesisLayer(nn.Module):
         self.noise_const = nn.Buffer(torch.empty(size, size))
         self.noise_strength = nn.Parameter(torch.empty(()))
 
-    def prepare(self, dtype: torch.dtype, winograd: bool) -> None:
+    def prepare(self, dtype: torch.dtype, winograd: Winograd) -> None:
         """Lay out the kernel; the gain √2 after the leaky ReLU goes through it into everything before it."""
         gain = math.sqrt(2)
         self.convolution = convolution(self.weight, self.size, up=self.up, dtype=dtype, winograd=winograd)
@@ -64,12 +64,12 @@ class SynthesisLayer(nn.Module):
         norms = math.sqrt(2) * (styles.square() @ self.energy.T + EPSILON).rsqrt()
         pixels = x.shape[2] * x.shape[3]
         if len(x) == 1 and self.convolution.taps * len(self.weight) < pixels:  # the kernel is smaller than x
-            x = self.convolution(x, norms.T * styles, self.scaled_bias)
+            x = self.convolution(x, norms.T * styles, self.scaled_bias, self.noise)
         else:
             peak = styles.abs().amax(1, keepdim=True)  # cancels; keeps half precision in its range
-            x = self.convolution(x * _per_channel(styles / peak, x))
+            x = self.convolution.convolve(x * _per_channel(styles / peak, x))
             x = x.mul_(_per_channel(norms * peak, x)).add_(_per_channel(self.scaled_bias, x))
-        x = F.leaky_relu_(x.add_(self.noise), 0.2)
+            x = F.leaky_relu_(x.add_(self.noise), 0.2)
         return x if self.clamp is None else x.clamp_(-self.clamp, self.clamp)
 
 
@@ -142,11 +142,11 @@ class SynthesisNetwork(nn.Module):
             block = SynthesisBlock(channels[below], channels[size], size, latent_width, clamp)
             self.add_module(f"b{size}", block)
 
-    def prepare(self, dtype: torch.dtype = torch.float32, *, winograd: bool = True) -> SynthesisNetwork:
+    def prepare(self, dtype: torch.dtype = torch.float32, *, winograd: Winograd = "torch") -> SynthesisNetwork:
         """Derive from the parameters what drawing needs; call it again when they, or their device, change.
 
         dtype       of activations and kernels; styles, norms and the image stay float32
-        winograd    allow the form that is faster on a CPU, with the same rounding error
+        winograd    the form of large convolutions that is faster on a CPU, with the same rounding error
         """
         self.dtype = dtype
         for layer in self.layers():
