@@ -10,6 +10,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from ffhq_uv.config import ConfigError, composed, read
+from ffhq_uv.engine import one_thread
 
 COMMANDS = {
     "config": "compose conf/ into params.yaml",
@@ -49,12 +50,13 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--show", action="store_true", help="print the configuration and stop")
     parser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     try:
         config = read(options.overrides, options.params)
         if options.show:
             print(OmegaConf.to_yaml(composed(options.overrides, options.params)), end="")
             return 0
+        one_thread()
         importlib.import_module(f"ffhq_uv.stages.{options.command}").run(config)
     except (ValueError, OSError, RuntimeError) as error:
         if options.traceback:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import cv2
 import torch
+from threadpoolctl import threadpool_limits
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -25,11 +26,11 @@ def local_map(function: Callable[[Job], Result], jobs: Iterable[Job], workers: i
     """
     workers = workers or os.cpu_count() or 1
     if workers == 1:
-        _one_thread()
+        one_thread()
         yield from map(function, jobs)
         return
     # "spawn": forking a process that has used threads (torch, OpenCV, polars) may deadlock.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=one_thread) as pool:
         remaining = iter(jobs)
         pending = [pool.submit(function, job) for job in islice(remaining, 2 * workers)]
         try:
@@ -45,6 +46,8 @@ def local_map(function: Callable[[Job], Result], jobs: Iterable[Job], workers: i
                 future.cancel()
 
 
-def _one_thread() -> None:
+def one_thread() -> None:
+    """Let this process compute with one thread, so that the machine's number of cores changes no byte."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+    threadpool_limits(1)  # the BLAS behind NumPy, which adds up in another order with more threads

@@ -19,8 +19,8 @@ def run(config: Config) -> None:
     """Sort the kept samples; show how many of each category and skin tone the filter let through."""
     section = config.classify
     axes = _axes(section)
-    samples = _with_skin_tone(pl.read_parquet(files.INDEX), pl.read_parquet(files.MEASUREMENTS))
-    passed = samples["id"].is_in(pl.read_parquet(files.KEPT)["id"].implode())
+    samples = _with_skin_tone(files.read_table(files.INDEX), files.read_table(files.MEASUREMENTS))
+    passed = samples["id"].is_in(files.read_table(files.KEPT)["id"].implode())
     categories = classify(
         samples.filter(passed), axes, unknown=section.unknown, min_size=section.min_size, small=section.small
     )
@@ -32,7 +32,7 @@ def run(config: Config) -> None:
         "categories": dict(sizes.iter_rows()),
         "classified": int(sizes["len"].sum()),
         "left_out": int(categories["category"].null_count()),
-        "skin_tone": {row.pop("group"): row for row in tones.iter_rows(named=True)},
+        "skin_tone_kept_share": dict(tones.select("group", "kept_share").iter_rows()),
     }
     files.write_metrics("categories", metrics)
     groups = classify(samples, axes, unknown="own")["fine"]

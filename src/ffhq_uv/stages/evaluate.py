@@ -58,4 +58,4 @@ def _spread(path: Path, seed: int) -> Spread | None:
 
 
 def _measured(path: Path) -> pl.DataFrame:
-    return pl.read_parquet(path).filter(pl.col("reason").is_null())
+    return files.read_table(path).filter(pl.col("reason").is_null())

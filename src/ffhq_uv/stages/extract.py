@@ -59,7 +59,7 @@ class Mixer:
 
 def run(config: Config) -> None:
     """Make every new sample; one that fails keeps its row of measurements, with the reason, and has no map."""
-    recipes = pl.read_parquet(files.RECIPES)
+    recipes = files.read_table(files.RECIPES)
     mixer = _mixer(config)
     rows: list[dict[str, Any]] = []
     with files.replacing_directory(files.INTERPOLATED) as out:
@@ -78,10 +78,10 @@ def run(config: Config) -> None:
 
 def _mixer(config: Config) -> Mixer:
     codes = np.load(files.SAMPLE_CODES, mmap_mode="r")
-    rows = {id: row for row, id in enumerate(pl.read_parquet(files.INDEX)["id"])}
+    rows = {id: row for row, id in enumerate(files.read_table(files.INDEX)["id"])}
     means = {}
     if config.interpolate.method == "variance_preserving":
-        members = pl.read_parquet(files.CATEGORIES).drop_nulls("category")
+        members = files.read_table(files.CATEGORIES).drop_nulls("category")
         names = members["category"].unique().sort()
         groups = np.full(len(codes), -1)
         groups[[rows[id] for id in members["id"]]] = members["category"].replace_strict(names, range(len(names)))

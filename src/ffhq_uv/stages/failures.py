@@ -13,6 +13,5 @@ def check_failures(reasons: Iterable[str | None], max_share: float, stage: str) 
     if failed.total() > max_share * len(reasons):
         listed = "\n".join(f"  {count:6} x {reason}" for reason, count in failed.most_common(10))
         raise RuntimeError(
-            f"{stage}: {failed.total()} of {len(reasons)} samples failed, more than failures.max_share={max_share}:\n"
-            f"{listed}"
+            f"{stage}: {failed.total()} of {len(reasons)} failed, more than failures.max_share={max_share}:\n{listed}"
         )

@@ -67,6 +67,13 @@ def replacing_directory(path: Path) -> Iterator[Path]:
         os.replace(partial, path)
 
 
+def read_table(path: Path) -> pl.DataFrame:
+    """A table that an earlier stage wrote. Raises FileNotFoundError that says how to get it."""
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: not there yet; `dvc repro` makes it, or the stage before this one")
+    return pl.read_parquet(path)
+
+
 def write_table(path: Path, table: pl.DataFrame) -> None:
     """Write a table as Parquet."""
     with replacing(path) as partial:

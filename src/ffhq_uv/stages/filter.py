@@ -22,7 +22,7 @@ BINS = 30
 
 def run(config: Config) -> None:
     """Judge every sample; plot how each measurement is distributed among the kept and the dropped."""
-    measurements = pl.read_parquet(files.MEASUREMENTS)
+    measurements = files.read_table(files.MEASUREMENTS)
     criteria = resolve(measurements, _criteria(config))
     verdicts = judge(measurements, criteria)
     kept = verdicts.filter(pl.col("status") == "kept")
@@ -31,11 +31,11 @@ def run(config: Config) -> None:
 
     metrics = summarise(verdicts, criteria)
     if files.TRUTH.exists():
-        metrics["truth"] = _agreement(verdicts, criteria, pl.read_parquet(files.TRUTH))
+        metrics["truth"] = _agreement(verdicts, criteria, files.read_table(files.TRUTH))
     files.write_metrics("filter", metrics)
     for column in FAULTS.values():
         files.write_csv(files.PLOTS / f"{column}.csv", _distribution(measurements, column, kept["id"]))
-    print(f"kept {metrics['kept']:,} of {metrics['in']:,} samples, {metrics['failed']:,} had failed")
+    print(f"kept {metrics['kept']:,} of {metrics['in']:,} samples, {metrics['failed']:,} failed before")
 
 
 def _criteria(config: Config) -> list[Criterion]:

@@ -20,9 +20,10 @@ def run(config: Config) -> None:
     with files.replacing_directory(files.LATENTS) as latents:
         samples = _read(found.samples, latents / files.SAMPLE_CODES.name, views=3)
         reference = _read(found.reference, latents / files.REFERENCE_CODES.name, views=1)
-    for table, path in ((samples, files.INDEX), (reference, files.REFERENCE_INDEX)):
-        check_failures(table["reason"], config.failures.max_share, f"index: {path}")
-        files.write_table(path, table)
+        for table, what in ((samples, "samples"), (reference, "reference")):
+            check_failures(table["reason"], config.failures.max_share, f"index: {what}")
+    files.write_table(files.INDEX, samples)
+    files.write_table(files.REFERENCE_INDEX, reference)
 
 
 def _read(table: pl.DataFrame, codes: Path, views: int) -> pl.DataFrame:

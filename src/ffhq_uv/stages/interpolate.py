@@ -12,8 +12,8 @@ from ffhq_uv.stages import files
 def run(config: Config) -> None:
     """Share the new samples out among the categories and draw their parents and weights."""
     section = config.interpolate
-    attributes = pl.read_parquet(files.INDEX).select("id", "gender", "age", "beard")
-    members = pl.read_parquet(files.CATEGORIES).select("id", "category").join(attributes, on="id", how="left")
+    attributes = files.read_table(files.INDEX).select("id", "gender", "age", "beard")
+    members = files.read_table(files.CATEGORIES).select("id", "category").join(attributes, on="id", how="left")
     shares = allocate(members, section.count, how=section.allocation, parents=section.parents)
     recipes = interpolate(members, shares, seed=config.seed, parents=section.parents, weights=section.weights)
     files.write_table(files.RECIPES, recipes)

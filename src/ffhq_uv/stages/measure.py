@@ -31,26 +31,30 @@ class Shard:
 
 def run(config: Config) -> None:
     """Measure both data sets; a sample that cannot be measured keeps its row, with the reason."""
-    for index, codes, out in (
-        (files.INDEX, files.SAMPLE_CODES, files.MEASUREMENTS),
-        (files.REFERENCE_INDEX, files.REFERENCE_CODES, files.REFERENCE),
-    ):
-        table = pl.read_parquet(index)
-        rows = table.filter(pl.col("reason").is_not_null()).select("id", "reason").to_dicts()
-        shards = list(_shards(table, codes, config.engine.shard))
-        with progress(len(table) - len(rows), f"measure {codes.stem}") as bar:
-            for samples in local_map(partial(_measure, config), shards, config.engine.workers):
-                rows += samples
-                bar.update(len(samples))
-        measurements = pl.DataFrame(rows, SCHEMA).sort("id")
-        check_failures(measurements["reason"], config.failures.max_share, f"measure: {codes.stem}")
-        files.write_table(out, measurements)
+    samples, reference = files.read_table(files.INDEX), files.read_table(files.REFERENCE_INDEX)
+    size = config.engine.shard
+    shards = [*_shards(samples, files.SAMPLE_CODES, size), *_shards(reference, files.REFERENCE_CODES, size)]
+    rows = {files.SAMPLE_CODES: _unread(samples), files.REFERENCE_CODES: _unread(reference)}
+    with progress(sum(len(shard.ids) for shard in shards), "measure") as bar:
+        results = local_map(partial(_measure, config), shards, config.engine.workers)
+        for shard, measured in zip(shards, results, strict=True):
+            rows[shard.codes] += measured
+            bar.update(len(measured))
+    for codes, out in ((files.SAMPLE_CODES, files.MEASUREMENTS), (files.REFERENCE_CODES, files.REFERENCE)):
+        table = pl.DataFrame(rows[codes], SCHEMA).sort("id")
+        check_failures(table["reason"], config.failures.max_share, f"measure: {codes.stem}")
+        files.write_table(out, table)
 
 
 def _shards(index: pl.DataFrame, codes: Path, size: int) -> Iterator[Shard]:
     good = index.with_row_index("row").filter(pl.col("reason").is_null())
     for part in good.iter_slices(size):
         yield Shard(codes, part["row"].to_list(), part["id"].to_list(), part["smile"].to_list())
+
+
+def _unread(index: pl.DataFrame) -> list[dict[str, object]]:
+    """The rows of samples that could not be read."""
+    return index.filter(pl.col("reason").is_not_null()).select("id", "reason").to_dicts()
 
 
 def _measure(config: Config, shard: Shard) -> list[dict[str, object]]:

@@ -15,7 +15,7 @@ from ffhq_uv.studio.publish import publish
 PARTS = ("dataset", "dataset_project", "topo_assets")
 
 WHERE = """source.path is not set. FFHQ-UV is published on Baidu Netdisk (see https://github.com/csbhr/FFHQ-UV); its
-copy on OneDrive is no longer active. Download dataset/, dataset_project/ and topo_assets/ into one folder and name that:
+copy on OneDrive is no longer active. Download dataset/, dataset_project/, topo_assets/ into one folder and name that:
 source.path=/path/to/FFHQ-UV"""
 
 

@@ -95,11 +95,11 @@ _DIRECTIONS: Floats = np.asarray(hadamard(WIDTH), np.float64)[1 : _COUNT + 1]
 
 def read(codes: Codes) -> dict[str, Floats]:
     """The parameters of codes [..., 18, 512]: name -> [..., count]."""
-    amounts = np.asarray(codes, np.float64) @ _DIRECTIONS.T / (WIDTH * AMPLITUDE)
     values = {}
     for p in PARAMETERS:
-        at = slice(_FIRST[p.name], _FIRST[p.name] + p.count)
-        values[p.name] = p.offset + p.scale * amounts[..., p.first : p.last + 1, at].mean(-2)
+        rows = codes[..., p.first : p.last + 1, :].mean(-2, dtype=np.float64)
+        directions = _DIRECTIONS[_FIRST[p.name] : _FIRST[p.name] + p.count]
+        values[p.name] = p.offset + p.scale / (WIDTH * AMPLITUDE) * (rows @ directions.T)
     return values
 
 

@@ -1,0 +1,122 @@
+"""The whole pipeline on a small studio: what goes in comes out, in the published layout, and the same every time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+from tests.stages.conftest import run
+
+from ffhq_uv.archive.catalogue import catalogue, read_latents, read_uv_map
+
+
+def metrics(folder: Path, name: str) -> dict:
+    return json.loads((folder / "metrics" / f"{name}.json").read_text())
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and ".partial" not in path.name
+    }
+
+
+def test_no_sample_is_lost_between_the_stages(small_run: Path) -> None:
+    found = metrics(small_run, "filter")
+    assert found["in"] == found["kept"] + found["dropped"] + found["failed"] == 40
+    kept = pl.read_parquet(small_run / "data/kept.parquet")
+    dropped = pl.read_parquet(small_run / "data/dropped.parquet")
+    assert len(kept) == found["kept"]
+    assert sorted([*kept["id"], *dropped["id"]]) == [f"{number:06d}" for number in range(40)]
+    assert all(len(reasons) > 0 for reasons in dropped["reasons"])
+    categories = metrics(small_run, "categories")
+    assert categories["classified"] + categories["left_out"] == found["kept"]
+    assert sum(categories["categories"].values()) == categories["classified"]
+
+
+def test_parents_were_kept_and_belong_to_their_samples_category(small_run: Path) -> None:
+    recipes = pl.read_parquet(small_run / "data/recipes.parquet").explode("parents", "weights")
+    members = pl.read_parquet(small_run / "data/categories.parquet").select("id", home="category")
+    joined = recipes.join(members, left_on="parents", right_on="id", how="left")
+    assert (joined["category"] == joined["home"]).all()
+    assert set(recipes["parents"]) <= set(pl.read_parquet(small_run / "data/kept.parquet")["id"])
+
+
+def published(run_folder: Path, root: Path) -> tuple[pl.DataFrame, np.ndarray]:
+    """The data set that a run made, read as an archive below ``root``: its samples and codes [n, 3, 18, 512]."""
+    (root / "dataset").mkdir(parents=True)
+    (root / "dataset/ffhq-uv-interpolate").symlink_to(run_folder / "data/ffhq-uv-interpolate")
+    samples = catalogue(root, "ffhq-uv-interpolate").samples
+    codes = np.empty((len(samples), 3, 18, 512), np.float32)
+    assert all(reason is None for _, reason in read_latents(root, samples, codes))
+    return samples, codes
+
+
+def test_the_new_data_set_reads_as_a_published_one(small_run: Path, tmp_path: Path) -> None:
+    samples, codes = published(small_run, tmp_path)
+    assert samples["reason"].null_count() == len(samples) == 24
+    assert read_uv_map(tmp_path, samples["uv_map"][0]).shape == (128, 128, 3)
+    recipes = pl.read_parquet(small_run / "data/recipes.parquet")
+    np.testing.assert_allclose(samples["age"], recipes["age"])
+
+    ids = pl.read_parquet(small_run / "data/index.parquet")["id"].to_list()
+    parents = np.load(small_run / "data/latents/ffhq-uv.npy")[[ids.index(id) for id in recipes["parents"][0]]]
+    np.testing.assert_allclose(codes[0], np.tensordot(recipes["weights"][0], parents, 1), atol=1e-6)
+
+
+def test_the_quality_table_is_about_what_was_made(small_run: Path) -> None:
+    quality = metrics(small_run, "quality")
+    assert [quality[name]["samples"] for name in ("reference", "ffhq_uv", "ffhq_uv_interpolate")] == [12, 40, 24]
+    assert quality["reference"]["id_std_percent"] == 100
+    assert quality["ffhq_uv"]["id_std_percent"] < 100
+    made = pl.read_parquet(small_run / "data/interpolate-measurements.parquet")
+    assert quality["ffhq_uv_interpolate"]["bs_error"] == pytest.approx(made["bs_error"].mean(), abs=1e-5)
+    with Image.open(small_run / "plots/samples.png") as sheet:
+        assert sheet.size == (4 * 192, 4 * 192)
+
+
+def test_the_number_of_workers_changes_no_byte(small_run: Path, copied: Callable[..., Path]) -> None:
+    folder = copied("data/archives", "data/index.parquet", "data/reference-index.parquet", "data/latents")
+    later = ("measure", "filter", "classify", "interpolate", "extract", "evaluate")
+    assert run(folder, *later, overrides=("engine.workers=2", "engine.shard=5")) == [0] * len(later)
+    assert digests(folder) == {name: digest for name, digest in digests(small_run).items() if "manifest" not in name}
+
+
+def test_a_tighter_filter_keeps_fewer(copied: Callable[..., Path], small_run: Path) -> None:
+    folder = copied("data/archives/truth.parquet", "data/measurements.parquet")
+    kept = []
+    for override in ("filter=off", "filter=published", "filter=strict", "filter.bs_error.max=1.0"):
+        assert run(folder, "filter", overrides=(override,)) == [0]
+        kept.append(metrics(folder, "filter")["kept"])
+    assert kept[0] == 40
+    assert kept == sorted(kept, reverse=True)
+    assert kept[1] > kept[2]
+
+
+def test_variance_preserving_mixing_is_what_extract_writes(
+    copied: Callable[..., Path], small_run: Path, tmp_path: Path
+) -> None:
+    folder = copied(
+        "data/archives/topo_assets",
+        *(f"data/{name}.parquet" for name in ("index", "categories", "recipes")),
+        "data/latents",
+    )
+    assert run(folder, "extract", overrides=("interpolate=variance_preserving", "interpolate.count=24")) == [0]
+    _, linear = published(small_run, tmp_path / "linear")
+    _, preserving = published(folder, tmp_path / "preserving")
+    recipes = pl.read_parquet(folder / "data/recipes.parquet")
+    members = pl.read_parquet(folder / "data/categories.parquet")
+    ids = pl.read_parquet(folder / "data/index.parquet")["id"].to_list()
+    codes = np.load(folder / "data/latents/ffhq-uv.npy")
+    for number, recipe in enumerate(recipes.iter_rows(named=True)):
+        home = members.filter(pl.col("category") == recipe["category"])["id"]
+        mean = codes[[ids.index(id) for id in home]].mean(0)
+        kept = np.linalg.norm(recipe["weights"])  # the share of the spread that linear mixing keeps
+        np.testing.assert_allclose(preserving[number] - mean, (linear[number] - mean) / kept, atol=1e-5)
