@@ -127,4 +127,4 @@ def uneven_light(coefficients: Tensor) -> Tensor:
 
     Normalised faces should have (1, 0, ..., 0), so 0. A picture that is black throughout gives infinity.
     """
-    return coefficients[:, 1:].norm(dim=1) / coefficients[:, 0].clamp(min=0)
+    return torch.linalg.vector_norm(coefficients[:, 1:], dim=1) / coefficients[:, 0].clamp(min=0)

@@ -60,9 +60,7 @@ def read_torch(data: bytes, name: str) -> object:
             def storage(reference: object) -> np.ndarray[Any, Any]:
                 match reference:
                     case ("storage", Name() as kind, str() as key, _, int() as count):
-                        return numbers(
-                            archive.read(f"{root}/data/{key}"), np.dtype(_STORAGES[kind.name]), count
-                        )
+                        return numbers(archive.read(f"{root}/data/{key}"), np.dtype(_STORAGES[kind.name]), count)
                 raise UnpickleError("damaged torch file (unknown storage reference)")
 
             return unpickle(archive.read(f"{root}/data.pkl"), TORCH, name, storage)
@@ -95,16 +93,17 @@ def _torch_root(archive: zipfile.ZipFile) -> str:
         raise UnpickleError("refuses compressed records; torch writes none")
     if len({member.filename for member in members}) != len(members):
         raise UnpickleError("refuses records of the same name")
-    roots = [
-        member.filename.rpartition("/")[0] for member in members if member.filename.endswith("/data.pkl")
-    ]
+    roots = [member.filename.rpartition("/")[0] for member in members if member.filename.endswith("/data.pkl")]
     if len(roots) != 1:
         raise UnpickleError("not a torch file (no data.pkl)")
     return roots[0]
 
 
 def _damaged(name: str, error: Exception) -> NoReturn:
-    if refused := re.search(r"GLOBAL (\S+) was not", str(error)):  # buried in torch's advice to allow it
+    """Torch's reason without its advice, which is to load the file unsafely."""
+    if refused := re.search(r"GLOBAL (\S+) (?:was not|whose module)", str(error)):
         raise UnpickleError(f"{name}: refuses GLOBAL {refused[1]}; only weights are data") from error
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if reason.startswith("Weights only load failed"):
+        reason = "its pickle is damaged, or is none"
     raise UnpickleError(f"{name}: not a readable torch file: {reason}") from error

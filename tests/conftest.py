@@ -1,0 +1,1 @@
+"""Makes what several rooms' tests share importable: published_networks.py."""

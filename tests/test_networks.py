@@ -1,0 +1,107 @@
+"""Weights load exactly, whatever container they were published in; anything else is refused in one line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ffhq_uv.networks import WeightsError, read_state, with_weights
+
+
+class Small(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 2, 1)
+        self.bn = nn.BatchNorm2d(2)
+
+
+def state() -> dict[str, Tensor]:
+    torch.manual_seed(0)
+    return Small().state_dict()
+
+
+def saved(folder: Path, content: object, legacy: bool = False) -> Path:
+    path = folder / "published.pth"
+    torch.save(content, path, _use_new_zipfile_serialization=not legacy)
+    return path
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize("entry", [None, "net"])
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_every_published_container_gives_the_same_weights(
+    tmp_path: Path, legacy: bool, entry: str | None, prefix: str
+) -> None:
+    content: dict[str, Any] = {prefix + name: value for name, value in state().items()}
+    path = saved(tmp_path, content if entry is None else {entry: content, "acc": 71.5, "epoch": 3}, legacy)
+    network = with_weights(Small, read_state(path, entry), path)
+    for name, value in state().items():
+        assert torch.equal(network.state_dict()[name], value)
+    assert not network.training
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_half_precision_and_old_files_without_counters(tmp_path: Path) -> None:
+    old = {name: value.half() for name, value in state().items() if not name.endswith("num_batches_tracked")}
+    path = saved(tmp_path, old)
+    network = with_weights(Small, read_state(path), path)
+    assert network.conv.weight.dtype == torch.float32
+    assert torch.equal(network.conv.weight, state()["conv.weight"].half().float())
+
+
+def changed(**changes: Tensor | None) -> dict[str, Tensor]:
+    return {name: value for name, value in (state() | changes).items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (changed(**{"bn.bias": None, "bn.weight": None}), r"Small: bn\.weight is missing \(and 1 more\)"),
+        (changed(extra=torch.ones(1)), r"Small: extra is not known \(and 0 more\)"),
+        (changed(**{"conv.weight": torch.ones(2, 4, 1, 1)}), r"conv\.weight has shape \(2, 4, 1, 1\), expected \(2, 3"),
+        (changed(**{"conv.bias": torch.tensor([1.0, torch.nan])}), r"conv\.bias holds NaN"),
+        ({"conv.weight": 3}, "'conv.weight' is a int, expected a tensor"),
+        ([1, 2], "holds list, expected a state dict"),
+        ({}, "holds nothing, expected a state dict"),
+    ],
+)
+def test_other_weights_are_refused_by_name(tmp_path: Path, content: object, message: str) -> None:
+    path = saved(tmp_path, content)
+    with pytest.raises(WeightsError, match=rf"published\.pth.*{message}"):
+        with_weights(Small, read_state(path), path)
+
+
+def test_a_dict_without_the_network_says_what_it_holds(tmp_path: Path) -> None:
+    path = saved(tmp_path, {"opt_00": {}, "sched_00": {}})
+    with pytest.raises(WeightsError, match="holds 'opt_00', 'sched_00', expected a state dict under 'net_recon'"):
+        read_state(path, "net_recon")
+
+
+class Hostile:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_hostile_and_damaged_files_run_nothing_and_are_one_line(tmp_path: Path, legacy: bool) -> None:
+    trace = tmp_path / "was executed"
+    path = saved(tmp_path, {"conv.weight": Hostile(trace)}, legacy)
+    with pytest.raises(WeightsError, match=r"published\.pth: refuses GLOBAL (posix|nt|os)\.mkdir") as caught:
+        read_state(path)
+    assert not trace.exists()
+    assert "\n" not in str(caught.value)
+    path = saved(tmp_path, state(), legacy)
+    path.write_bytes(path.read_bytes()[:-300])
+    with pytest.raises(WeightsError, match=r"published\.pth: not a readable torch file") as caught:
+        read_state(path)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(FileNotFoundError, match="no such checkpoint"):
+        read_state(tmp_path / "none.pth")
