@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import stat
 import struct
 import warnings
@@ -154,3 +155,16 @@ def test_more_zips_than_stay_open_can_be_read_in_turn(tmp_path: Path) -> None:
     with Archives(tmp_path, open_zips=2) as archives:
         for chunk in (0, 1, 2, 3, 4, 0, 2):
             assert archives.read(f"{chunk}.zip!01223.json") == str(chunk).encode()
+
+
+def test_a_torn_zip_of_zips_is_not_taken_for_its_last_member(tmp_path: Path) -> None:
+    """A .pt file is a zip; cut after one, the outer file still ends in a complete directory."""
+    inner = io.BytesIO()
+    with zipfile.ZipFile(inner, "w") as archive:
+        archive.writestr("archive/data.pkl", b"0" * 100)
+    path = tmp_path / "000.zip"
+    write_zip(path, [("000000_left_latent.pt", inner.getvalue()), ("000001_left_latent.pt", inner.getvalue())])
+    whole = path.read_bytes()
+    path.write_bytes(whole[: whole.index(b"000001_left_latent.pt") - 30])
+    with pytest.raises(ArchiveError, match=r"000\.zip.*cut short"):
+        open_zip(path)

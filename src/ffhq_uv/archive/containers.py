@@ -82,6 +82,9 @@ def _refusal(archive: zipfile.ZipFile) -> str | None:
             return f"refuses the link {name!r}"
         if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             return f"refuses {name!r} (encrypted, or neither stored nor deflated)"
+    # A torn zip of .pt files ends in the directory of one of them: they are zips themselves.
+    if members and min(member.header_offset for member in members) > 0:
+        return "refuses data before the first member (is it cut short?)"
     end = 0
     for member in sorted(members, key=lambda member: member.header_offset):
         if member.header_offset < end:
