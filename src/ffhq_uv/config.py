@@ -64,6 +64,7 @@ class StudioGenerator(Section):
 
 class RecordedGenerator(Section):
     name: Literal["recorded"]
+    size: Count
 
 
 class StudioAnalysis(Section):

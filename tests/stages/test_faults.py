@@ -95,7 +95,7 @@ def test_a_truncated_face_is_a_failed_sample(copied: Callable[..., Path], capsys
     from PIL import Image
 
     buffer = io.BytesIO()
-    Image.new("RGB", (1024, 1024), "gray").save(buffer, "PNG")
+    Image.new("RGB", (128, 128), "gray").save(buffer, "PNG")
     edit = folder / "data/archives/dataset_project/edit/000000"
     edit.mkdir(parents=True)
     for view in ("left", "front", "right"):

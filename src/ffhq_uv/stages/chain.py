@@ -160,8 +160,8 @@ def _generator(section: settings.StudioGenerator | settings.RecordedGenerator) -
     match section:
         case settings.StudioGenerator(size=size, samples=samples):
             return StudioGenerator(size, samples)
-        case settings.RecordedGenerator():
-            return RecordedGenerator(files.ARCHIVES)
+        case settings.RecordedGenerator(size=size):
+            return RecordedGenerator(files.ARCHIVES, size)
 
 
 def _analysis(config: settings.Config) -> Analysis:
