@@ -29,7 +29,7 @@ def convolution(weight: Tensor, size: int, *, up: bool, dtype: torch.dtype, wino
     outputs, inputs = weight.shape[:2]
     if dtype != torch.float32:
         winograd = "off"
-    if winograd == "native" and size >= 64 and max(inputs, outputs) <= (256 if up else 128):
+    if winograd == "native" and size >= 64 and max(inputs, outputs) <= 128:
         kernel = native_winograd()
         if kernel.fits(inputs, 4 * outputs if up else outputs) and outputs % kernel.lanes == 0:
             return NativeConvolution(weight, kernel, up=up)

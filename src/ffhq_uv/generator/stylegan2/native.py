@@ -22,7 +22,7 @@ from ffhq_uv.generator.stylegan2.winograd import winograd_kernel
 
 SOURCE = Path(__file__).with_name("winograd.cpp")
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-shared", "-fPIC")
-LARGEST_STRIP = 16
+LARGEST_STRIP = 32
 """Tiles that are transformed together; theirs and the kernel's share of a point fit the caches of a core."""
 
 
