@@ -1,1 +1,35 @@
-"""Makes what several rooms' tests share importable: published_networks.py."""
+"""Makes what several rooms' tests share importable, and trains a landmark model for those that need one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ffhq_uv.analysis.deep3d import LANDMARKS
+from ffhq_uv.studio.assets import write_assets
+from studio_landmarks import Faces, people, train
+
+
+@pytest.fixture(scope="session")
+def studio_assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The studio's topo_assets/."""
+    folder = tmp_path_factory.mktemp("studio") / "topo_assets"
+    write_assets(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def strangers(studio_assets: Path) -> Faces:
+    """Studio people that the landmark model was not trained on."""
+    return people(studio_assets, range(100, 104), 256)
+
+
+@pytest.fixture(scope="session")
+def landmark_model(studio_assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small ``shape_predictor_68_face_landmarks.dat`` in its published place; skips without dlib."""
+    dlib = pytest.importorskip("dlib", reason="the extra landmarks is not installed")
+    path = tmp_path_factory.mktemp("dlib") / LANDMARKS
+    path.parent.mkdir(parents=True)
+    train(dlib, people(studio_assets, range(24), 192), path)
+    return path
