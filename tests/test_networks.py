@@ -54,6 +54,19 @@ def test_half_precision_and_old_files_without_counters(tmp_path: Path) -> None:
     assert torch.equal(network.conv.weight, state()["conv.weight"].half().float())
 
 
+def test_tensors_saved_on_a_gpu_are_read_on_the_cpu(tmp_path: Path) -> None:
+    """What torch before 1.6 wrote of a network on a GPU: the stream names other storages and their device."""
+    path = saved(tmp_path, {"net": state()}, legacy=True)
+    stream = path.read_bytes()
+    assert stream.count(b"torch\nFloatStorage\n") == 1
+    gpu = stream.replace(b"torch\nFloatStorage\n", b"torch.cuda\nFloatStorage\n")
+    path.write_bytes(gpu.replace(b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0"))
+    read = read_state(path, "net")
+    for name, value in state().items():
+        assert torch.equal(read[name], value)
+        assert read[name].device.type == "cpu"
+
+
 def changed(**changes: Tensor | None) -> dict[str, Tensor]:
     return {name: value for name, value in (state() | changes).items() if value is not None}
 

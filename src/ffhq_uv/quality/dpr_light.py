@@ -127,4 +127,5 @@ def uneven_light(coefficients: Tensor) -> Tensor:
 
     Normalised faces should have (1, 0, ..., 0), so 0. A picture that is black throughout gives infinity.
     """
-    return torch.linalg.vector_norm(coefficients[:, 1:], dim=1) / coefficients[:, 0].clamp(min=0)
+    uneven: Tensor = torch.linalg.vector_norm(coefficients[:, 1:], dim=1)
+    return uneven / coefficients[:, 0].clamp(min=0)
