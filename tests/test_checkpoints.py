@@ -12,7 +12,7 @@ import torch
 from ffhq_uv import checkpoints
 from ffhq_uv.analysis.alignment import five_points
 from ffhq_uv.analysis.deep3d import DEEP3D, LANDMARKS, PARSING, Deep3DAnalysis
-from ffhq_uv.checkpoints import PUBLISHED, examine, require
+from ffhq_uv.checkpoints import PUBLISHED, examine, require, with_own_files
 from ffhq_uv.geometry import FRONT
 from ffhq_uv.quality.arcface import ArcFace
 from ffhq_uv.quality.dpr_light import DprLight
@@ -48,6 +48,14 @@ class TestRequire:
         monkeypatch.setattr(checkpoints, "PACKAGES", {"identity=onnx": (("no_such_package",), "onnx")})
         with pytest.raises(RuntimeError, match=r"needs the package no_such_package: pip install 'ffhq-uv\[onnx\]'"):
             require({"identity=onnx"}, folders(tmp_path))
+
+    def test_a_file_that_the_configuration_names_takes_the_published_ones_place(self, tmp_path: Path) -> None:
+        own = {"identity=arcface": tmp_path / "mine.pth", "identity=onnx": tmp_path / "mine.onnx"}
+        for choice, path in own.items():
+            with pytest.raises(FileNotFoundError, match=rf"not there: {path} \(for {choice}\)\."):
+                require({choice}, folders(tmp_path), with_own_files(own))
+            path.touch()
+        require({"identity=arcface"}, folders(tmp_path), with_own_files(own))
 
 
 class TestExamine:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,10 +22,13 @@ from ffhq_uv.generator.stylegan2 import read_checkpoint
 from ffhq_uv.png import read_png
 from ffhq_uv.quality.arcface import ArcFace
 from ffhq_uv.quality.dpr_light import DprLight
+from ffhq_uv.quality.onnx_encoder import OnnxFaceEncoder
 from ffhq_uv.quality.recogniser import ExpressionRecogniser
 from ffhq_uv.texture.topology import MASKS, load_topology
 
 WHERE = "the FFHQ-UV archives (Baidu Netdisk, link in the README of github.com/csbhr/FFHQ-UV), folder FFHQ-UV/"
+ONNX = "identity=onnx"
+"""The one choice whose file is not published by FFHQ-UV."""
 CHECKPOINTS, TOPO_ASSETS = "checkpoints", "topo_assets"
 
 
@@ -34,7 +37,7 @@ class Published:
     """A published file.
 
     folder      ``checkpoints`` or ``topo_assets``
-    path        where it lies in that folder
+    path        where it lies in that folder, or an absolute path
     needed_by   choices of the configuration, such as ``analysis=deep3d``; the stages measure and extract make them
     open        reads the file as the stages do; raises an error in one line if it cannot
     """
@@ -97,12 +100,25 @@ NOT_USED = {
 
 PACKAGES = {
     "analysis=deep3d": (("dlib",), "landmarks"),
-    "identity=onnx": (("onnxruntime", "onnx"), "onnx"),
+    ONNX: (("onnxruntime", "onnx"), "onnx"),
 }
 """The packages that a choice needs, and the extra that installs them."""
 
 
-def require(choices: Collection[str], folders: Mapping[str, Path]) -> None:
+def with_own_files(own: Mapping[str, Path]) -> tuple[Published, ...]:
+    """`PUBLISHED`, with the files that a configuration names itself (choice to path) in place of the published ones."""
+    absolute = {choice: str(path.resolve()) for choice, path in own.items()}
+    moved = (
+        replace(file, path=next((absolute[choice] for choice in file.needed_by if choice in own), file.path))
+        for file in PUBLISHED
+    )
+    encoder = (Published(CHECKPOINTS, absolute[ONNX], (ONNX,), OnnxFaceEncoder),) if ONNX in own else ()
+    return (*moved, *encoder)
+
+
+def require(
+    choices: Collection[str], folders: Mapping[str, Path], published: Collection[Published] = PUBLISHED
+) -> None:
     """Raise FileNotFoundError naming every published file that the choices need and that is not there.
 
     choices    of the configuration, such as ``analysis=deep3d``
@@ -110,7 +126,7 @@ def require(choices: Collection[str], folders: Mapping[str, Path]) -> None:
 
     Raises RuntimeError if the files are there and a package is not. Nothing is opened.
     """
-    needed = [file for file in PUBLISHED if not set(choices).isdisjoint(file.needed_by)]
+    needed = [file for file in published if not set(choices).isdisjoint(file.needed_by)]
     if missing := [file for file in needed if not file.at(folders).is_file()]:
         lines = (f"{file.at(folders)} (for {', '.join(_chosen(file, choices))})" for file in missing)
         parts = " and ".join(sorted({f"{file.folder}/" for file in missing}))

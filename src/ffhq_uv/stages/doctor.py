@@ -5,24 +5,55 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from ffhq_uv.checkpoints import NOT_USED, PUBLISHED, WHERE, Condition, examine
-from ffhq_uv.config import Config
+from ffhq_uv.checkpoints import (
+    NOT_USED,
+    PUBLISHED,
+    WHERE,
+    Condition,
+    Published,
+    examine,
+    require,
+    with_own_files,
+)
+from ffhq_uv.config import Config, Section
 from ffhq_uv.stages import files
 
 
 def run(config: Config) -> None:
     """Print the report. Raises RuntimeError if a file that this configuration needs is missing or does not open."""
-    folders = {"checkpoints": config.checkpoints, "topo_assets": files.TOPO_ASSETS}
-    conditions = [examine(file, choices(config), folders) for file in PUBLISHED]
-    print("\n".join(report(conditions, folders)))
+    conditions = [examine(file, choices(config), folders(config)) for file in published(config)]
+    print("\n".join(report(conditions, folders(config))))
     if bad := [condition.file.path for condition in conditions if condition.needed and not works(condition)]:
         raise RuntimeError(f"this configuration lacks {len(bad)} published files: {', '.join(bad)}")
 
 
+def check(config: Config) -> None:
+    """For a stage before its work: raise an error naming the published files and packages that it will miss."""
+    require(choices(config), folders(config), published(config))
+
+
+def published(config: Config) -> tuple[Published, ...]:
+    """The published files, or those that the configuration names in their place (``checkpoint`` of a section)."""
+    paths = ((choice, getattr(section, "checkpoint", None)) for choice, section in sections(config).items())
+    own = {choice: path for choice, path in paths if path is not None}
+    default = {file.at(folders(config)) for file in PUBLISHED}
+    return with_own_files({choice: path for choice, path in own.items() if path not in default})
+
+
+def folders(config: Config) -> dict[str, Path]:
+    """Where the two published folders are."""
+    return {"checkpoints": config.checkpoints, "topo_assets": files.TOPO_ASSETS}
+
+
 def choices(config: Config) -> frozenset[str]:
     """What a configuration chose, as ``analysis=deep3d``."""
-    sections = ((group, getattr(config, group)) for group in type(config).model_fields)
-    return frozenset(f"{group}={section.name}" for group, section in sections if hasattr(section, "name"))
+    return frozenset(sections(config))
+
+
+def sections(config: Config) -> dict[str, Section]:
+    """The sections that are a choice among several, by that choice."""
+    every = ((group, getattr(config, group)) for group in type(config).model_fields)
+    return {f"{group}={section.name}": section for group, section in every if hasattr(section, "name")}
 
 
 def works(condition: Condition) -> bool:
