@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
-from ffhq_uv.__main__ import COMMANDS, main
+from ffhq_uv.__main__ import STAGES, TOOLS, main
 
 
 def test_help_lists_every_command_and_how_to_override(capsys: pytest.CaptureFixture[str]) -> None:
@@ -14,13 +15,13 @@ def test_help_lists_every_command_and_how_to_override(capsys: pytest.CaptureFixt
         main(["--help"])
     shown = capsys.readouterr().out
     assert stopped.value.code == 0
-    assert all(command in shown for command in COMMANDS)
+    assert all(command in shown for command in STAGES | TOOLS)
     assert "filter.bs_error.max=" in shown
 
 
-def test_every_command_has_a_stage_file() -> None:
-    stages = {path.stem for path in (Path(__file__).parents[1] / "src/ffhq_uv/stages").glob("*.py")}
-    assert set(COMMANDS) <= stages
+def test_the_stages_are_those_of_the_pipeline_in_its_order() -> None:
+    pipeline = yaml.safe_load((Path(__file__).parents[1] / "dvc.yaml").read_text())
+    assert list(STAGES) == list(pipeline["stages"])
 
 
 def test_a_misspelt_key_names_the_keys_that_exist(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""``python -m ffhq_uv COMMAND [--params FILE] [override ...]``: run a stage of the pipeline, or look at its results."""
+"""``python -m ffhq_uv COMMAND [KEY=VALUE ...]``: run a stage of the pipeline, or one of the tools beside it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from ffhq_uv.config import ConfigError, composed, read
 from ffhq_uv.engine import one_thread
 
-COMMANDS = {
+STAGES = {
     "config": "compose conf/ into params.yaml",
     "pull": "bring the published archives to data/archives",
     "index": "read them: attributes and latent codes of every sample",
@@ -22,11 +22,20 @@ COMMANDS = {
     "interpolate": "draw parents and weights of the new samples",
     "extract": "mix codes, generate faces, extract and write the new UV maps",
     "evaluate": "compare the data sets: the quality table",
-    "table": "print the quality table",
+}
+"""The stages of dvc.yaml, in their order."""
+
+TOOLS = {
+    "table": "print the quality table again",
+    "faces": "draw published face latents: faces latents=PATH out=PATH [generator=...]",
+    "convert-checkpoint": "write any StyleGAN2 checkpoint as .safetensors: convert-checkpoint IN OUT.safetensors",
 }
 
-EPILOG = """commands:
-{commands}
+EPILOG = """stages, in the order in which `dvc repro` runs them:
+{stages}
+
+tools:
+{tools}
 
 overrides (Hydra's syntax): seed=3  filter=strict  filter.bs_error.max=5.5  experiment=ffhq_uv
 """
@@ -34,36 +43,63 @@ overrides (Hydra's syntax): seed=3  filter=strict  filter.bs_error.max=5.5  expe
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0, 1 for a failed run, 2 for a wrong call."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ffhq_uv",
-        description="FFHQ-UV-Interpolate, as a program. `dvc repro` runs its stages in order.",
-        epilog=EPILOG.format(commands="\n".join(f"  {name:12} {text}" for name, text in COMMANDS.items())),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="one of the commands below")
-    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="change the configuration")
-    parser.add_argument(
-        "--params",
-        type=Path,
-        metavar="FILE",
-        help="start from a recorded params.yaml instead of conf/ (what DVC does)",
-    )
-    parser.add_argument("--show", action="store_true", help="print the configuration and stop")
-    parser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
-    options = parser.parse_intermixed_args(arguments)
+    options = _parser().parse_intermixed_args(arguments)
+    one_thread()
     try:
-        config = read(options.overrides, options.params)
-        if options.show:
-            print(OmegaConf.to_yaml(composed(options.overrides, options.params)), end="")
-            return 0
-        one_thread()
-        importlib.import_module(f"ffhq_uv.stages.{options.command}").run(config)
+        if options.command == "convert-checkpoint":
+            _convert(options.words)
+        elif options.command == "faces":
+            _faces(options.words, options.params)
+        elif options.show:
+            print(OmegaConf.to_yaml(composed(options.words, options.params)), end="")
+        else:
+            config = read(options.words, options.params)
+            importlib.import_module(f"ffhq_uv.stages.{options.command}").run(config)
     except (ValueError, OSError, RuntimeError) as error:
         if options.traceback:
             raise
         print(f"ffhq_uv {options.command}: {error}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    listed = ("\n".join(f"  {name:20}{text}" for name, text in part.items()) for part in (STAGES, TOOLS))
+    parser = argparse.ArgumentParser(
+        prog="python -m ffhq_uv",
+        description="FFHQ-UV-Interpolate, as a program. `dvc repro` runs its stages in order.",
+        epilog=EPILOG.format(**dict(zip(("stages", "tools"), listed, strict=True))),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=STAGES | TOOLS, metavar="COMMAND", help="a stage or a tool, see below")
+    parser.add_argument("words", nargs="*", metavar="KEY=VALUE", help="change the configuration")
+    parser.add_argument(
+        "--params", type=Path, metavar="FILE", help="start from a recorded params.yaml instead of conf/ (what DVC does)"
+    )
+    parser.add_argument("--show", action="store_true", help="print the configuration and stop")
+    parser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
+    return parser
+
+
+def _convert(words: list[str]) -> None:
+    if len(words) != 2:
+        raise ConfigError("two paths expected: convert-checkpoint IN OUT.safetensors")
+    from ffhq_uv.stages.convert_checkpoint import convert
+
+    print(convert(Path(words[0]), Path(words[1])))
+
+
+def _faces(words: list[str], params: Path | None) -> None:
+    paths = dict(word.split("=", 1) for word in words if word.startswith(("latents=", "out=")))
+    if paths.keys() != {"latents", "out"}:
+        raise ConfigError("two paths expected: faces latents=PATH out=PATH")
+    from ffhq_uv.stages.chain import build_generator
+    from ffhq_uv.stages.faces import make_faces
+
+    config = read([word for word in words if word.split("=")[0] not in paths], params)
+    summary = make_faces(Path(paths["latents"]), Path(paths["out"]), build_generator(config), config.engine.shard)
+    drawn = f"{summary.drawn:,} faces drawn by generator={config.generator.name}"
+    print(f"{drawn}, {summary.found:,} were there, {len(summary.failures):,} could not be drawn")
 
 
 if __name__ == "__main__":

@@ -56,6 +56,9 @@ class FfhqUvSource(Section):
     path: Path | None
 
 
+Source = Annotated[StudioSource | FolderSource | FfhqUvSource, Field(discriminator="name")]
+
+
 class StudioGenerator(Section):
     name: Literal["studio"]
     size: Count
@@ -67,6 +70,19 @@ class RecordedGenerator(Section):
     size: Count
 
 
+class StyleGAN2Generator(Section):
+    name: Literal["stylegan2"]
+    checkpoint: Path
+    noise: Literal["published", "checkpoint", "none", "seed"]
+    precision: Literal["float32", "float16", "bfloat16"]
+    compile: bool
+    device: str
+    batch: Count
+
+
+Generator = Annotated[StudioGenerator | RecordedGenerator | StyleGAN2Generator, Field(discriminator="name")]
+
+
 class StudioAnalysis(Section):
     name: Literal["studio"]
     noise: Annotated[float, Field(ge=0)]
@@ -74,6 +90,9 @@ class StudioAnalysis(Section):
 
 class RecordedAnalysis(Section):
     name: Literal["recorded"]
+
+
+Analysis = Annotated[StudioAnalysis | RecordedAnalysis, Field(discriminator="name")]
 
 
 class Texture(Section):
@@ -146,10 +165,11 @@ class Config(Section):
     """Every section; one attribute a Hydra group, plus what belongs to no group."""
 
     seed: Annotated[int, Field(ge=0)]
+    checkpoints: Path
     failures: Failures
-    source: Annotated[StudioSource | FolderSource | FfhqUvSource, Field(discriminator="name")]
-    generator: Annotated[StudioGenerator | RecordedGenerator, Field(discriminator="name")]
-    analysis: Annotated[StudioAnalysis | RecordedAnalysis, Field(discriminator="name")]
+    source: Source
+    generator: Generator
+    analysis: Analysis
     texture: Texture
     expression: Expression
     identity: Identity

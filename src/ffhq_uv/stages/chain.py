@@ -24,6 +24,7 @@ from ffhq_uv.analysis.studio import StudioAnalysis
 from ffhq_uv.generator import Generator
 from ffhq_uv.generator.recorded import RecordedGenerator
 from ffhq_uv.generator.studio import StudioGenerator
+from ffhq_uv.generator.stylegan2 import StyleGAN2Generator
 from ffhq_uv.geometry import FRONT, Geometry
 from ffhq_uv.quality.area import valid_area_ratio
 from ffhq_uv.quality.bs_error import bs_error
@@ -31,6 +32,7 @@ from ffhq_uv.quality.expression import coefficient_expression
 from ffhq_uv.quality.identity import dct_embedding
 from ffhq_uv.quality.skin_tone import skin_tone
 from ffhq_uv.stages import files
+from ffhq_uv.studio.recognise import is_studio
 from ffhq_uv.texture import Texturer
 from ffhq_uv.texture.published import PublishedTexturer
 from ffhq_uv.texture.topology import load_topology
@@ -144,10 +146,18 @@ class Chain:
 
 @lru_cache(maxsize=1)
 def build(config: settings.Config) -> Chain:
-    """The rooms of a configuration; built once a process."""
+    """The rooms of a configuration; built once a process.
+
+    Raises ConfigError where the studio is to read codes that are not its own, which would go well and mean nothing.
+    """
+    if "studio" in (config.generator.name, config.analysis.name) and not is_studio(files.TOPO_ASSETS):
+        raise settings.ConfigError(
+            f"{files.TOPO_ASSETS} is not the studio's, and generator=studio and analysis=studio read the studio's own "
+            "codes only; choose another generator and analysis"
+        )
     topology = load_topology(files.TOPO_ASSETS, config.texture.size)
     return Chain(
-        _generator(config.generator),
+        build_generator(config),
         _analysis(config),
         PublishedTexturer(topology),
         torch.from_numpy(topology.minor_union),
@@ -156,12 +166,23 @@ def build(config: settings.Config) -> Chain:
     )
 
 
-def _generator(section: settings.StudioGenerator | settings.RecordedGenerator) -> Generator:
-    match section:
+def build_generator(config: settings.Config) -> Generator:
+    """The generator that a configuration names. Raises FileNotFoundError or ValueError for its checkpoint."""
+    match config.generator:
         case settings.StudioGenerator(size=size, samples=samples):
             return StudioGenerator(size, samples)
         case settings.RecordedGenerator(size=size):
             return RecordedGenerator(files.ARCHIVES, size)
+        case settings.StyleGAN2Generator() as section:
+            return StyleGAN2Generator(
+                section.checkpoint,
+                noise=section.noise,
+                seed=config.seed,
+                precision=section.precision,
+                compile=section.compile,
+                device=section.device,
+                batch=section.batch,
+            )
 
 
 def _analysis(config: settings.Config) -> Analysis:

@@ -18,15 +18,13 @@ from ffhq_uv.geometry import VIEWS
 from ffhq_uv.studio import light
 from ffhq_uv.studio.codes import encode
 from ffhq_uv.studio.fields import fields, whole_face
-from ffhq_uv.studio.head import SIDE, Head, head
+from ffhq_uv.studio.head import ORIGIN, SIDE, Head, head
 from ffhq_uv.studio.raster import depth_map
 from ffhq_uv.studio.render import on_map, true_map, unwrapping
 from ffhq_uv.studio.skin import ABSORPTION
 
 YAWS = {"left": 30.0, "front": 0.0, "right": -30.0}
 """Yaw of each view, degrees."""
-ORIGIN = np.array([0.0, 0.1, 0.5], np.float32)
-"""Where the mean shape's centroid lies in the file; as in the published one, the loader must recentre."""
 MAJOR, MINOR = 0.55, 0.25
 """A view may own texels whose normal's z is at least MAJOR, and contribute to those of at least MINOR."""
 VT512 = 512

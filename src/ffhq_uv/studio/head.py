@@ -23,6 +23,8 @@ Ints = NDArray[np.int64]
 
 SIDE = 1024
 """Side of the map in which the layout is written, pixels."""
+ORIGIN = np.array([0.0, 0.1, 0.5], np.float32)
+"""Where the mean shape's centroid lies in the published file: loaders must recentre, as with the real one."""
 
 
 def lines(*stops: tuple[float, float, int]) -> Floats:
