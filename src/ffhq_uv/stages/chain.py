@@ -27,7 +27,7 @@ from ffhq_uv.generator.studio import StudioGenerator
 from ffhq_uv.generator.stylegan2 import StyleGAN2Generator
 from ffhq_uv.geometry import FRONT, Geometry
 from ffhq_uv.quality.area import valid_area_ratio
-from ffhq_uv.quality.bs_error import bs_error
+from ffhq_uv.quality.bs_error import bs_error, mean_luma
 from ffhq_uv.quality.expression import coefficient_expression
 from ffhq_uv.quality.identity import dct_embedding
 from ffhq_uv.quality.skin_tone import skin_tone
@@ -41,6 +41,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "id": pl.String,
     "reason": pl.String,
     "bs_error": pl.Float64,
+    "bs_error_of_luma": pl.Float64,
     "valid_area_ratio": pl.Float64,
     "expression": pl.Float64,
     "skin_tone": pl.Float64,
@@ -49,6 +50,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 """The measurements table: ``reason`` is null, or why the sample failed and has no measurements.
 
 bs_error           grey levels, of the extracted map
+bs_error_of_luma   per cent of the map's mean luma: the same uneven light counts the same on any skin
 valid_area_ratio   0..1
 expression         0 is neutral; the unit is that of the configured measure
 skin_tone          ITA, degrees
@@ -103,8 +105,10 @@ class Chain:
         samples = {row: Sample(ids[row], reason) for row, reason in enumerate(reasons) if reason is not None}
         if good:
             textures = self.texturer(faces[good], geometry.select(good))
+            errors = bs_error(textures.maps)
             columns = {
-                "bs_error": bs_error(textures.maps).tolist(),
+                "bs_error": errors.tolist(),
+                "bs_error_of_luma": (100 * errors / mean_luma(textures.maps)).tolist(),
                 "valid_area_ratio": valid_area_ratio(textures.coverage, self.face).tolist(),
                 "expression": self._expression(geometry.select(good), [smiles[row] for row in good]),
                 "skin_tone": skin_tone(textures.maps, textures.coverage).tolist(),
