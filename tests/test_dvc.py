@@ -1,0 +1,77 @@
+"""DVC and Hydra are one: what ``-S`` says is what the stages run, and no more runs than has to."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.stages.conftest import SMALL
+
+ROOT = Path(__file__).parents[1]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tracked files of this project in a repository of their own, run once on the small studio."""
+    project = tmp_path_factory.mktemp("project")
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in listed.splitlines():
+        if (ROOT / name).is_file():
+            (project / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, project / name)
+    call(project, "git", "init", "--quiet")
+    call(project, "git", "config", "user.name", "test")
+    call(project, "git", "config", "user.email", "test@example.org")
+    call(project, "git", "add", "--all")
+    call(project, "git", "commit", "--quiet", "--message", "as it is")
+    experiment(project)
+    return project
+
+
+def call(project: Path, *command: str) -> str:
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(project / "src"),
+    }
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def experiment(project: Path, *overrides: str) -> str:
+    settings = [word for override in [*SMALL, *overrides] for word in ("-S", override)]
+    return call(project, "dvc", "exp", "run", *settings)
+
+
+def kept(project: Path) -> int:
+    found = json.loads(call(project, "dvc", "metrics", "show", "--json"))
+    return int(found[""]["data"]["metrics/filter.json"]["data"]["kept"])
+
+
+def test_a_tighter_bound_reruns_the_filter_and_what_follows_only(project: Path) -> None:
+    """Nor is another number of workers a reason to measure again."""
+    before = kept(project)
+    output = experiment(project, "filter.bs_error.max=1.9", "engine.workers=2")
+    ran = {stage for stage in ("pull", "index", "measure", "filter") if f"Running stage '{stage}'" in output}
+    assert ran == {"filter"}
+    assert kept(project) < before
+    assert "filter:\n  bs_error:\n    max: 1.9\n" in (project / "params.yaml").read_text()
+
+
+def test_repro_after_an_experiment_has_nothing_to_do(project: Path) -> None:
+    assert "up to date" in call(project, "dvc", "repro")
+
+
+def test_a_change_of_conf_reruns_what_depends_on_it(project: Path) -> None:
+    path = project / "conf/interpolate/linear.yaml"
+    text = path.read_text()
+    path.write_text(text.replace("record_parents: false", "record_parents: true"))
+    status = json.loads(call(project, "dvc", "status", "--json"))
+    path.write_text(text)
+    assert set(status) == {"config"}
