@@ -14,6 +14,8 @@ from studio_landmarks import Faces, people, train
 @pytest.fixture(scope="session")
 def studio_assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The studio's topo_assets/."""
+    from ffhq_uv.studio.assets import write_assets
+
     folder = tmp_path_factory.mktemp("studio") / "topo_assets"
     write_assets(folder)
     return folder
@@ -22,6 +24,8 @@ def studio_assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def strangers(studio_assets: Path) -> Faces:
     """Studio people that the landmark model was not trained on."""
+    from studio_landmarks import people
+
     return people(studio_assets, range(100, 104), 256)
 
 
@@ -29,6 +33,10 @@ def strangers(studio_assets: Path) -> Faces:
 def landmark_model(studio_assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small ``shape_predictor_68_face_landmarks.dat`` in its published place; skips without dlib."""
     dlib = pytest.importorskip("dlib", reason="the extra landmarks is not installed")
+    from studio_landmarks import people, train
+
+    from ffhq_uv.analysis.deep3d import LANDMARKS
+
     path = tmp_path_factory.mktemp("dlib") / LANDMARKS
     path.parent.mkdir(parents=True)
     train(dlib, people(studio_assets, range(24), 192), path)
