@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from ffhq_uv.analysis.deep3d import LANDMARKS
-from ffhq_uv.studio.assets import write_assets
-from studio_landmarks import Faces, people, train
+if TYPE_CHECKING:  # the studio's kernels take seconds to import; most tests do without
+    from studio_landmarks import Faces
 
 
 @pytest.fixture(scope="session")
@@ -33,9 +33,8 @@ def strangers(studio_assets: Path) -> Faces:
 def landmark_model(studio_assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small ``shape_predictor_68_face_landmarks.dat`` in its published place; skips without dlib."""
     dlib = pytest.importorskip("dlib", reason="the extra landmarks is not installed")
-    from studio_landmarks import people, train
-
     from ffhq_uv.analysis.deep3d import LANDMARKS
+    from studio_landmarks import people, train
 
     path = tmp_path_factory.mktemp("dlib") / LANDMARKS
     path.parent.mkdir(parents=True)
