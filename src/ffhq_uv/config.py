@@ -123,23 +123,44 @@ class Minimum(Section):
     quantile: Share | None
 
 
+class Evenness(Maximum):
+    """The bound on BS error: in grey levels, or in per cent of the map's mean luma."""
+
+    normalise: Literal["none", "mean_luma"]
+
+
 class Expressionless(Section):
     neutral: bool
 
 
 class Filter(Section):
-    bs_error: Maximum
+    bs_error: Evenness
     valid_area_ratio: Minimum
     expression: Expressionless
+
+
+class Axis(Section):
+    """A recorded number and where to cut it into bins."""
+
+    column: str
+    edges: Annotated[tuple[float, ...], Field(min_length=1)]
 
 
 class Classify(Section):
     age_edges: tuple[float, ...]
     beard_edges: tuple[float, ...]
     skin_tone: bool
+    also: tuple[Axis, ...]
     unknown: Literal["drop", "own", "error"]
     min_size: Count
     small: Literal["merge", "drop"]
+
+
+class Gate(Section):
+    """Whether new maps are held to the filter's bounds, and the spare recipes for those that break them."""
+
+    enabled: bool
+    spare: Annotated[float, Field(ge=0)]
 
 
 class Interpolate(Section):
@@ -149,6 +170,7 @@ class Interpolate(Section):
     parents: Annotated[int, Field(ge=2)]
     weights: Literal["uniform", "beta", "half"]
     record_parents: bool
+    gate: Gate
 
 
 class Engine(Section):

@@ -90,7 +90,7 @@ def test_the_number_of_workers_changes_no_byte(small_run: Path, copied: Callable
 
 
 def test_a_tighter_filter_keeps_fewer(copied: Callable[..., Path], small_run: Path) -> None:
-    folder = copied("data/archives/truth.parquet", "data/measurements.parquet")
+    folder = copied("data/archives/truth.parquet", "data/index.parquet", "data/measurements.parquet")
     kept = []
     for override in ("filter=off", "filter=published", "filter=strict", "filter.bs_error.max=1.0"):
         assert run(folder, "filter", overrides=(override,)) == [0]

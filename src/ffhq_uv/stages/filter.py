@@ -1,55 +1,111 @@
-"""filter: measurements -> data/kept.parquet (ids), data/dropped.parquet (reasons) and metrics/filter.json."""
+"""filter: measurements -> data/kept.parquet (ids), data/dropped.parquet (reasons), data/bounds.parquet and
+metrics/filter.json; for people to look at: plots/filter.png, plots/borderline.png, plots/skin_tone.csv.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
-import numpy as np
 import polars as pl
 
+from ffhq_uv.archive.catalogue import read_uv_map
+from ffhq_uv.archive.containers import ArchiveError, Archives
 from ffhq_uv.config import Config
 from ffhq_uv.quality.agreement import agreement
-from ffhq_uv.selection.filter import Criterion, judge, resolve, summarise
+from ffhq_uv.quality.skin_tone import CLASSES, ita_class
+from ffhq_uv.selection.balance import balance
+from ffhq_uv.selection.filter import Criterion, borderline, judge, resolve, summarise
 from ffhq_uv.stages import files
+from ffhq_uv.stages.filter_figure import draw
+from ffhq_uv.stages.picture import Picture, contact_sheet
 
 FAULTS = {"badly_lit": "bs_error", "hidden_skin": "valid_area_ratio", "smiling": "expression"}
 """What can be wrong with a sample, where that is known, and the criterion that is to find it."""
 
-BINS = 30
-"""Bins of the plotted distributions."""
+COLUMNS = {"none": "bs_error", "mean_luma": "bs_error_of_luma"}
+"""Of every normalisation of BS error: the measurements' column."""
+
+TONES = [name for _, name in CLASSES]
+
+SHOWN, CELL = 6, 80
+"""Maps in a row of plots/borderline.png, and their side, pixels."""
 
 
 def run(config: Config) -> None:
-    """Judge every sample; plot how each measurement is distributed among the kept and the dropped."""
+    """Judge every sample; show what the bounds do."""
     measurements = files.read_table(files.MEASUREMENTS)
-    criteria = resolve(measurements, _criteria(config))
+    criteria = resolve(measurements, criteria_of(config))
     verdicts = judge(measurements, criteria)
     kept = verdicts.filter(pl.col("status") == "kept")
     files.write_table(files.KEPT, kept.select("id"))
     files.write_table(files.DROPPED, verdicts.filter(pl.col("status") != "kept"))
+    files.write_table(files.BOUNDS, bounds_table(criteria))
 
+    tones = pl.concat(
+        _tones(measurements, judge(measurements, _normalised(measurements, criteria, normalise)), normalise)
+        for normalise in COLUMNS
+    )
+    files.write_csv(files.PLOTS / "skin_tone.csv", tones)
     metrics = summarise(verdicts, criteria)
     if files.TRUTH.exists():
         metrics["truth"] = _agreement(verdicts, criteria, files.read_table(files.TRUTH))
+    ours = tones.filter(pl.col("normalise") == config.filter.bs_error.normalise)
+    metrics["skin_tone_kept_share"] = dict(ours.select("skin_tone", "kept_share").iter_rows())
     files.write_metrics("filter", metrics)
-    for column in FAULTS.values():
-        files.write_csv(files.PLOTS / f"{column}.csv", _distribution(measurements, column, kept["id"]))
+
+    columns = {"bs_error": COLUMNS[config.filter.bs_error.normalise]}
+    draw(measurements, [columns.get(name, name) for name in FAULTS.values()], criteria, kept["id"], tones)
+    contact_sheet(files.PLOTS / "borderline.png", _borderline(verdicts, criteria), CELL)
     print(f"kept {metrics['kept']:,} of {metrics['in']:,} samples, {metrics['failed']:,} failed before")
 
 
-def _criteria(config: Config) -> list[Criterion]:
+def criteria_of(config: Config) -> list[Criterion]:
+    """The criteria that are switched on, their quantiles not yet resolved."""
     bs_error, area = config.filter.bs_error, config.filter.valid_area_ratio
     criteria = []
     if bs_error.max is not None or bs_error.quantile is not None:
         quantile = bs_error.quantile if bs_error.max is None else None
-        criteria.append(Criterion("bs_error", "bs_error", "max", bs_error.max, quantile))
+        criteria.append(Criterion("bs_error", COLUMNS[bs_error.normalise], "max", bs_error.max, quantile))
     if area.min is not None or area.quantile is not None:
         quantile = area.quantile if area.min is None else None
         criteria.append(Criterion("valid_area_ratio", "valid_area_ratio", "min", area.min, quantile))
     if config.filter.expression.neutral:
         criteria.append(Criterion("expression", "expression", "max", config.expression.neutral_max))
     return criteria
+
+
+def bounds_table(criteria: Sequence[Criterion]) -> pl.DataFrame:
+    """Resolved criteria as a table: name, column, side, bound; `read_bounds` reads it."""
+    schema = {"name": pl.String, "column": pl.String, "side": pl.String, "bound": pl.Float64}
+    return pl.DataFrame([{key: asdict(criterion)[key] for key in schema} for criterion in criteria], schema)
+
+
+def read_bounds() -> tuple[Criterion, ...]:
+    """The criteria that the filter resolved, to hold other samples to. Raises FileNotFoundError before it ran."""
+    return tuple(Criterion(**row) for row in files.read_table(files.BOUNDS).iter_rows(named=True))
+
+
+def _normalised(measurements: pl.DataFrame, criteria: Sequence[Criterion], normalise: str) -> list[Criterion]:
+    """The criteria with BS error in this normalisation; where that is another, it still lets the same share pass."""
+    fine = measurements.filter(pl.col("reason").is_null())
+    changed = []
+    for criterion in criteria:
+        if criterion.name == "bs_error" and criterion.column != COLUMNS[normalise]:
+            passing = fine.filter(pl.col(criterion.column) <= criterion.bound)
+            quantile = len(passing) / max(len(fine), 1)
+            criterion = replace(criterion, column=COLUMNS[normalise], bound=None, quantile=quantile)
+        changed.append(criterion)
+    return changed
+
+
+def _tones(measurements: pl.DataFrame, verdicts: pl.DataFrame, normalise: str) -> pl.DataFrame:
+    """Whom the verdicts let through, a row a skin tone's class, the lightest first."""
+    groups = measurements["skin_tone"].map_elements(ita_class, pl.String)
+    table = balance(groups, verdicts["status"] == "kept").rename({"group": "skin_tone"})
+    order = pl.col("skin_tone").replace_strict(TONES, range(len(TONES)), default=len(TONES))
+    return table.sort(order).select(pl.lit(normalise).alias("normalise"), pl.all())
 
 
 def _agreement(verdicts: pl.DataFrame, criteria: Sequence[Criterion], truth: pl.DataFrame) -> dict[str, Any]:
@@ -63,14 +119,23 @@ def _agreement(verdicts: pl.DataFrame, criteria: Sequence[Criterion], truth: pl.
     return found
 
 
-def _distribution(measurements: pl.DataFrame, column: str, kept: pl.Series) -> pl.DataFrame:
-    """A histogram of a measurement: the middle of each bin, the samples kept and dropped in it."""
-    table = measurements.filter(pl.col(column).is_finite())
-    values = table[column].to_numpy()
-    edges = np.histogram_bin_edges(values, BINS)
-    chosen = table["id"].is_in(kept.implode()).to_numpy()
-    counts = {
-        "kept": np.histogram(values[chosen], edges)[0],
-        "dropped": np.histogram(values[~chosen], edges)[0],
-    }
-    return pl.DataFrame({column: (edges[1:] + edges[:-1]) / 2, **counts})
+def _borderline(verdicts: pl.DataFrame, criteria: Sequence[Criterion]) -> list[list[Picture]]:
+    """Published maps on both sides of every bound, nearest first. Two rows a criterion, in the order BS error, valid
+    area ratio, expression, of those switched on: the worst kept, and below them the best dropped.
+    """
+    index = files.read_table(files.INDEX)
+    locations = dict(index.select("id", "uv_map").drop_nulls().iter_rows())
+    rows = []
+    with Archives(files.ARCHIVES) as archives:
+        for criterion in criteria:
+            for ids in borderline(verdicts, criterion, SHOWN):
+                rows.append([map for id in ids if (map := _published(archives, locations.get(id))) is not None])
+    return rows
+
+
+def _published(archives: Archives, location: str | None) -> Picture | None:
+    """A sample's published map, which nothing depends on: None where there is none, or a damaged one."""
+    try:
+        return None if location is None else read_uv_map(archives, location)
+    except ArchiveError:
+        return None

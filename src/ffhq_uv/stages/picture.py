@@ -12,16 +12,19 @@ from PIL import Image
 from ffhq_uv.stages import files
 
 CELL = 192
-"""Side of a picture on a contact sheet, pixels."""
+"""Side of a picture on a contact sheet, pixels, where nothing else is asked for."""
+
+Picture = NDArray[np.uint8]
+"""uint8 [H, H, 3]."""
 
 
-def contact_sheet(path: Path, rows: Sequence[Sequence[NDArray[np.uint8]]]) -> None:
-    """Write a grid of square pictures, each uint8 [H, W, 3], as a PNG."""
+def contact_sheet(path: Path, rows: Sequence[Sequence[Picture]], cell: int = CELL) -> None:
+    """Write rows of pictures as a PNG, each ``cell`` pixels wide; one white cell where there is no picture at all."""
     columns = max(map(len, rows), default=0)
-    sheet = Image.new("RGB", (columns * CELL, len(rows) * CELL), "white")
+    sheet = Image.new("RGB", (max(columns, 1) * cell, max(len(rows), 1) * cell), "white")
     for down, row in enumerate(rows):
         for across, picture in enumerate(row):
-            cell = Image.fromarray(picture).resize((CELL, CELL), Image.Resampling.LANCZOS)
-            sheet.paste(cell, (across * CELL, down * CELL))
+            scaled = Image.fromarray(picture).resize((cell, cell), Image.Resampling.LANCZOS)
+            sheet.paste(scaled, (across * cell, down * cell))
     with files.replacing(path) as partial:
         sheet.save(partial, format="PNG", optimize=True)

@@ -1,0 +1,79 @@
+"""The stage filter: its bounds, what it shows of them, and both normalisations of BS error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+from tests.stages.conftest import inside, run
+
+from ffhq_uv.archive.catalogue import read_uv_map
+from ffhq_uv.selection.filter import borderline, judge
+from ffhq_uv.stages.filter import CELL, SHOWN, read_bounds
+
+INPUTS = ("data/archives", "data/index.parquet", "data/measurements.parquet")
+
+
+def test_the_bounds_that_it_writes_make_its_verdicts(small_run: Path) -> None:
+    with inside(small_run):
+        verdicts = judge(pl.read_parquet("data/measurements.parquet"), read_bounds())
+    kept = verdicts.filter(pl.col("status") == "kept")["id"]
+    assert kept.to_list() == pl.read_parquet(small_run / "data/kept.parquet")["id"].to_list()
+
+
+def test_the_sheet_shows_published_maps_from_both_sides_of_every_bound(small_run: Path) -> None:
+    with inside(small_run):
+        measurements, criteria = pl.read_parquet("data/measurements.parquet"), read_bounds()
+    sheet = np.asarray(Image.open(small_run / "plots/borderline.png"))
+    assert sheet.shape == (2 * len(criteria) * CELL, SHOWN * CELL, 3)
+    assert (small_run / "plots/borderline.png").stat().st_size < 400_000
+    maps = dict(pl.read_parquet(small_run / "data/index.parquet").select("id", "uv_map").iter_rows())
+    for row, ids in enumerate(borderline(judge(measurements, criteria), criteria[0], SHOWN)):
+        uv_map = Image.fromarray(read_uv_map(small_run / "data/archives", maps[ids[0]]))
+        expected = np.asarray(uv_map.resize((CELL, CELL), Image.Resampling.LANCZOS))
+        np.testing.assert_array_equal(sheet[row * CELL : (row + 1) * CELL, :CELL], expected)
+
+
+def test_moving_the_normalisation_measures_nothing_again(copied: Callable[..., Path], small_run: Path) -> None:
+    folder = copied(*INPUTS)
+    assert run(folder, "filter", overrides=("filter.bs_error.normalise=mean_luma",)) == [0]
+    measurements = pl.read_parquet(folder / "data/measurements.parquet")
+    with inside(folder):
+        bound = next(criterion for criterion in read_bounds() if criterion.name == "bs_error")
+    assert bound.column == "bs_error_of_luma"
+    assert bound.bound == measurements["bs_error_of_luma"].quantile(0.75, "higher")
+    ours, theirs = (pl.read_csv(path / "plots/skin_tone.csv") for path in (folder, small_run))
+    of_luma = pl.col("normalise") == "mean_luma"
+    shares = json.loads((folder / "metrics/filter.json").read_text())["skin_tone_kept_share"]
+    assert shares == dict(ours.filter(of_luma).select("skin_tone", "kept_share").iter_rows())
+    for table in (ours, theirs):
+        before = table.group_by("normalise").agg(pl.col("before").sum())
+        assert set(before["before"]) == {len(measurements)}
+    np.testing.assert_allclose(
+        ours.filter(of_luma)["after"].sum(), theirs.filter(of_luma)["after"].sum(), atol=1
+    )  # the same quantile asks for the same share
+
+
+def test_a_damaged_published_map_leaves_a_gap_on_the_sheet_only(copied: Callable[..., Path], small_run: Path) -> None:
+    folder = copied(*INPUTS)
+    index = pl.read_parquet(folder / "data/index.parquet")
+    index.with_columns(uv_map=pl.lit("dataset/ffhq-uv/meta-info.json")).write_parquet(folder / "data/index.parquet")
+    assert run(folder, "filter") == [0]
+    assert (folder / "data/kept.parquet").read_bytes() == (small_run / "data/kept.parquet").read_bytes()
+    assert (np.asarray(Image.open(folder / "plots/borderline.png")) == 255).all()
+
+
+def test_a_criterion_that_was_not_measured_stops_the_run(
+    copied: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copied(*INPUTS)
+    table = pl.read_parquet(folder / "data/measurements.parquet")
+    table.with_columns(expression=pl.lit(None, pl.Float64)).write_parquet(folder / "data/measurements.parquet")
+    assert run(folder, "filter") == [1]
+    assert "criterion expression is on" in capsys.readouterr().err
+    assert not (folder / "data/kept.parquet").exists()
