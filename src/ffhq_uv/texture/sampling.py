@@ -1,0 +1,79 @@
+"""Colours of faces between their pixels: bicubic (Keys 1981, a = -0.5), which keeps what bilinear blurs."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ffhq_uv.texture.kernel import kernel
+
+Floats = NDArray[np.float32]
+
+
+@kernel
+def _cubic(t: np.float32, taps: Floats) -> None:
+    """The weights of the four pixels around a place that is ``t`` (0..1) past the second."""
+    half, one = np.float32(0.5), np.float32(1)
+    taps[0] = ((-half * t + one) * t - half) * t
+    taps[1] = (np.float32(1.5) * t - np.float32(2.5)) * t * t + one
+    taps[2] = ((-np.float32(1.5) * t + np.float32(2)) * t + half) * t
+    taps[3] = (half * t - half) * t * t
+
+
+@kernel
+def blend_views(
+    count: int,
+    texel: NDArray[np.int32],
+    place: Floats,
+    weight: Floats,
+    opacity: Floats,
+    faces: NDArray[np.uint8],
+    gains: Floats,
+    out: Floats,
+) -> None:
+    """out [S * S, 4] = the weighted mean of the views at the first ``count`` texels and their opacity, elsewhere 0.
+
+    Arguments of `SeenTexels`; faces uint8 [3, H, W * 3], gains float32 [3, 3] (view, channel). In place.
+    """
+    across, down = np.empty(4, np.float32), np.empty(4, np.float32)
+    height, width = faces.shape[1], faces.shape[2] // 3
+    out[:] = 0
+    for k in range(np.uint64(count)):
+        red = green = blue = np.float32(0)
+        for view in range(np.uint64(3)):
+            share = weight[k, view]
+            if share == 0:
+                continue
+            x, y = place[k, view, 0], place[k, view, 1]
+            column = min(max(int(x), 1), width - 3)
+            row = min(max(int(y), 1), height - 3)
+            _cubic(x - np.float32(column), across)
+            _cubic(y - np.float32(row), down)
+            r = g = b = np.float32(0)
+            face, at = faces[view], np.uint64(3 * column - 3)
+            t0, t1, t2, t3 = across[0], across[1], across[2], across[3]
+            for i in range(np.uint64(4)):
+                line, tap = face[np.uint64(row - 1) + i], down[i]
+                r += tap * (
+                    t0 * np.float32(line[at])
+                    + t1 * np.float32(line[at + np.uint64(3)])
+                    + t2 * np.float32(line[at + np.uint64(6)])
+                    + t3 * np.float32(line[at + np.uint64(9)])
+                )
+                g += tap * (
+                    t0 * np.float32(line[at + np.uint64(1)])
+                    + t1 * np.float32(line[at + np.uint64(4)])
+                    + t2 * np.float32(line[at + np.uint64(7)])
+                    + t3 * np.float32(line[at + np.uint64(10)])
+                )
+                b += tap * (
+                    t0 * np.float32(line[at + np.uint64(2)])
+                    + t1 * np.float32(line[at + np.uint64(5)])
+                    + t2 * np.float32(line[at + np.uint64(8)])
+                    + t3 * np.float32(line[at + np.uint64(11)])
+                )
+            red += share * gains[view, 0] * r
+            green += share * gains[view, 1] * g
+            blue += share * gains[view, 2] * b
+        at = np.uint64(texel[k])
+        out[at, 0], out[at, 1], out[at, 2], out[at, 3] = red, green, blue, opacity[k]

@@ -1,0 +1,135 @@
+"""What a camera sees of the mesh: a z-buffer that says of every pixel how far the surface is, and which texel it shows.
+
+Pixel (row, column) is sampled at its centre, integer image coordinates. Depth is kept as its inverse, which is linear
+in the image; texel coordinates are interpolated in perspective. Triangles turned away from the camera hide nothing.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ffhq_uv.texture.kernel import kernel
+
+Floats = NDArray[np.float32]
+
+STEP = 0.05
+"""Neighbouring pixels at 1024 lie on different surfaces if their depths differ by more, model units."""
+
+
+class ViewBuffers:
+    """What one view shows, pixel by pixel; kept for view after view, valid where ``trusted`` and around it.
+
+    inverse_depth   float32 [H, W], 0 where nothing of the mesh is
+    texel           float32 [H, W, 2], texel coordinates (column, row)
+    trusted         uint8 [H, W], 1: shows skin, and its surface goes on in all four neighbours
+    distance        float32 [H, W], pixels to the nearest one that is not trusted
+    """
+
+    def __init__(self, height: int, width: int) -> None:
+        self.inverse_depth = np.zeros((height, width), np.float32)
+        self.texel = np.zeros((height, width, 2), np.float32)
+        self.trusted = np.zeros((height, width), np.uint8)
+        self.distance = np.zeros((height, width), np.float32)
+
+    def look(
+        self, xy: Floats, depth: Floats, skin: NDArray[np.bool_], triangles: NDArray[np.int64], corners: Floats
+    ) -> None:
+        """Draw a mesh (see `draw`) and find what to trust, around the ``skin`` bool [H, W]."""
+        height, width = skin.shape
+        left, top, across, down = cv2.boundingRect(skin.view(np.uint8))
+        rows = slice(max(top - 2, 0), min(top + down + 2, height))
+        columns = slice(max(left - 2, 0), min(left + across + 2, width))
+        draw(xy, depth, triangles, corners, rows.start, rows.stop, columns.start, columns.stop, *self._drawing)
+        self.trusted[:] = 0
+        self.distance[:] = 0
+        window = rows, columns
+        _trust(self.inverse_depth[window], skin[window], np.float32(STEP * 1024 / width), self.trusted[window])
+        self.distance[window] = cv2.distanceTransform(self.trusted[window], cv2.DIST_L2, 3)
+
+    @property
+    def _drawing(self) -> tuple[Floats, Floats]:
+        return self.inverse_depth, self.texel
+
+
+def texel_corners(uv: Floats, triangles_uv: NDArray[np.int64], size: int) -> Floats:
+    """Texel coordinates (column, row) of every triangle's corners in a map of side ``size``: float32 [F, 3, 2]."""
+    column, row = uv[:, 0] * size - 0.5, (1 - uv[:, 1]) * size - 0.5
+    return np.ascontiguousarray(np.stack([column, row], -1)[triangles_uv], dtype=np.float32)
+
+
+@kernel
+def draw(
+    xy: Floats,
+    depth: Floats,
+    triangles: NDArray[np.int64],
+    corners: Floats,
+    first_row: int,
+    last_row: int,
+    first_column: int,
+    last_column: int,
+    inverse_depth: Floats,
+    texel: Floats,
+) -> None:
+    """Draw a mesh into a window (last row and column excluded) of ``inverse_depth`` [H, W] and ``texel`` [H, W, 2].
+
+    xy        float32 [N, 2], pixels; depth float32 [N], more than 0
+    triangles int64 [F, 3]; corners float32 [F, 3, 2], their texel coordinates
+    """
+    inverse_depth[first_row:last_row, first_column:last_column] = 0
+    zero, one = np.float32(0), np.float32(1)
+    for triangle in range(len(triangles)):
+        a, b, c = triangles[triangle]
+        ax, ay = xy[a]
+        bx, by = xy[b]
+        cx, cy = xy[c]
+        # counter-clockwise with y up is clockwise with rows down
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+        if not area < zero:
+            continue
+        left = max(first_column, math.ceil(min(ax, bx, cx)))
+        right = min(last_column - 1, math.floor(max(ax, bx, cx)))
+        top = max(first_row, math.ceil(min(ay, by, cy)))
+        bottom = min(last_row - 1, math.floor(max(ay, by, cy)))
+        if left > right or top > bottom:
+            continue
+        qa, qb, qc = one / depth[a], one / depth[b], one / depth[c]
+        corner = corners[triangle]
+        ua, va, ub, vb, uc, vc = corner[0, 0], corner[0, 1], corner[1, 0], corner[1, 1], corner[2, 0], corner[2, 1]
+        scale = one / area
+        b_across, b_down = (cy - ay) * scale, (cx - ax) * scale
+        c_across, c_down = (by - ay) * scale, (bx - ax) * scale
+        for row in range(np.uint64(top), np.uint64(bottom + 1)):
+            dy = np.float32(row) - ay
+            for column in range(np.uint64(left), np.uint64(right + 1)):
+                dx = np.float32(column) - ax
+                wb = dx * b_across - dy * b_down
+                wc = dy * c_down - dx * c_across
+                wa = one - wb - wc
+                if wa < zero or wb < zero or wc < zero:
+                    continue
+                wa, wb, wc = wa * qa, wb * qb, wc * qc
+                near = wa + wb + wc
+                if near > inverse_depth[row, column]:
+                    inverse_depth[row, column] = near
+                    far = one / near
+                    texel[row, column, 0] = (wa * ua + wb * ub + wc * uc) * far
+                    texel[row, column, 1] = (wa * va + wb * vb + wc * vc) * far
+
+
+@kernel
+def _trust(inverse_depth: Floats, skin: NDArray[np.bool_], step: np.float32, out: NDArray[np.uint8]) -> None:
+    """1 where a pixel shows skin and its surface goes on; uint8 [h, w], whose border stays as it is, in place."""
+    height, width = skin.shape
+    for row in range(1, height - 1):
+        above, here, below = inverse_depth[row - 1], inverse_depth[row], inverse_depth[row + 1]
+        shows, line = skin[row], out[row]
+        for column in range(1, width - 1):
+            q = here[column]
+            limit = step * q * q
+            left, right, up, down = here[column - 1], here[column + 1], above[column], below[column]
+            furthest = max(max(abs(left - q), abs(right - q)), max(abs(up - q), abs(down - q)))
+            line[column] = np.uint8(shows[column] and furthest < limit)
