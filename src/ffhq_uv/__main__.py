@@ -27,6 +27,7 @@ STAGES = {
 
 TOOLS = {
     "table": "print the quality table again",
+    "doctor": "say which published files are here, who needs them, whether they open",
     "faces": "draw published face latents: faces latents=PATH out=PATH [generator=...]",
     "convert-checkpoint": "write any StyleGAN2 checkpoint as .safetensors: convert-checkpoint IN OUT.safetensors",
 }
@@ -93,7 +94,7 @@ def _faces(words: list[str], params: Path | None) -> None:
     paths = dict(word.split("=", 1) for word in words if word.startswith(("latents=", "out=")))
     if paths.keys() != {"latents", "out"}:
         raise ConfigError("two paths expected: faces latents=PATH out=PATH")
-    from ffhq_uv.stages.chain import build_generator
+    from ffhq_uv.stages.rooms import build_generator
     from ffhq_uv.stages.faces import make_faces
 
     config = read([word for word in words if word.split("=")[0] not in paths], params)

@@ -92,7 +92,17 @@ class RecordedAnalysis(Section):
     name: Literal["recorded"]
 
 
-Analysis = Annotated[StudioAnalysis | RecordedAnalysis, Field(discriminator="name")]
+class Landmarks(Section):
+    fallback: Literal["none", "mean"]
+
+
+class Deep3DAnalysis(Section):
+    name: Literal["deep3d"]
+    device: str
+    landmarks: Landmarks
+
+
+Analysis = Annotated[StudioAnalysis | RecordedAnalysis | Deep3DAnalysis, Field(discriminator="name")]
 
 
 class Texture(Section):
@@ -105,8 +115,26 @@ class Expression(Section):
     neutral_max: float
 
 
+class Recogniser(Section):
+    name: Literal["recogniser"]
+    checkpoint: Path
+    device: str
+    neutral_max: float
+
+
 class Identity(Section):
     name: Literal["dct", "coefficients"]
+
+
+class ArcFace(Section):
+    name: Literal["arcface"]
+    checkpoint: Path
+    device: str
+
+
+class OnnxIdentity(Section):
+    name: Literal["onnx"]
+    checkpoint: Path | None
 
 
 class Maximum(Section):
@@ -193,8 +221,8 @@ class Config(Section):
     generator: Generator
     analysis: Analysis
     texture: Texture
-    expression: Expression
-    identity: Identity
+    expression: Annotated[Expression | Recogniser, Field(discriminator="name")]
+    identity: Annotated[Identity | ArcFace | OnnxIdentity, Field(discriminator="name")]
     filter: Filter
     classify: Classify
     interpolate: Interpolate

@@ -134,7 +134,7 @@ def test_other_sizes_and_the_inversion_were_not_analysed(analysis: RecordedAnaly
 
 @given(hnp.arrays("u1", st.tuples(st.integers(1, 30), st.integers(1, 30)), elements=st.integers(0, 18)))
 def test_skin_is_the_face_without_eyes_and_their_surroundings(classes: np.ndarray) -> None:
-    """Upstream's formula, with a box filter that reflects at the border (C.4 step 3)."""
+    """Upstream's formula, with a box filter that reflects at the border (step 4, skin mask)."""
     away = np.pad(1.0 - np.isin(classes, (4, 5)), 5, "reflect" if min(classes.shape) > 5 else "edge")
     windows = np.lib.stride_tricks.sliding_window_view(away, (11, 11))
     expected = np.isin(classes, (1, 2, 3, 4, 5, 10, 11, 12, 13)) & (classes != 11) & (windows.min((2, 3)) == 1)

@@ -14,7 +14,7 @@ from ffhq_uv.quality.bs_error import bs_error, scaled_blur
 
 
 def definition(uv_map: np.ndarray, kernel: int = 55) -> float:
-    """DESIGN's sentence, word by word, in float64."""
+    """The definition, word by word, in float64."""
     size = len(uv_map)
     width, sigma = scaled_blur(size, kernel)
     luma = uv_map.astype(np.float64) @ np.array([0.299, 0.587, 0.114])

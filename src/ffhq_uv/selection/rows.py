@@ -1,6 +1,6 @@
 """The rows of a sample's codes that are worth storing: 26 of 54, where left and right follow the front.
 
-In the published files left and right differ from front only in layers 0-3 (yaw; formats.md F.2). Then the
+In the published files left and right differ from front only in layers 0-3 (yaw). Then the
 front's 18 layers and the first 4 of left and right say everything.
 """
 

@@ -19,19 +19,21 @@ from torch import Tensor
 
 from ffhq_uv import config as settings
 from ffhq_uv.analysis import Analysis
-from ffhq_uv.analysis.recorded import RecordedAnalysis
-from ffhq_uv.analysis.studio import StudioAnalysis
 from ffhq_uv.generator import Generator
-from ffhq_uv.generator.recorded import RecordedGenerator
-from ffhq_uv.generator.studio import StudioGenerator
-from ffhq_uv.generator.stylegan2 import StyleGAN2Generator
 from ffhq_uv.geometry import FRONT, Geometry
 from ffhq_uv.quality.area import valid_area_ratio
 from ffhq_uv.quality.bs_error import bs_error, mean_luma
-from ffhq_uv.quality.expression import coefficient_expression
-from ffhq_uv.quality.identity import dct_embedding
 from ffhq_uv.quality.skin_tone import skin_tone
 from ffhq_uv.stages import files
+from ffhq_uv.stages.rooms import (
+    Expression,
+    Fitted,
+    Pictures,
+    build_analysis,
+    build_expression,
+    build_generator,
+    build_identity,
+)
 from ffhq_uv.studio.recognise import is_studio
 from ffhq_uv.texture import Texturer
 from ffhq_uv.texture.published import PublishedTexturer
@@ -40,6 +42,7 @@ from ffhq_uv.texture.topology import load_topology
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "id": pl.String,
     "reason": pl.String,
+    "note": pl.String,
     "bs_error": pl.Float64,
     "bs_error_of_luma": pl.Float64,
     "valid_area_ratio": pl.Float64,
@@ -49,6 +52,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 """The measurements table: ``reason`` is null, or why the sample failed and has no measurements.
 
+note               null, or what to know of a sample that did not fail, such as ``landmarks_guessed:left``
 bs_error           grey levels, of the extracted map
 bs_error_of_luma   per cent of the map's mean luma: the same uneven light counts the same on any skin
 valid_area_ratio   0..1
@@ -86,8 +90,9 @@ class Chain:
     analysis: Analysis
     texturer: Texturer
     face: Tensor
-    expression: str
-    identity: str
+    expression: Expression
+    encode_pictures: Pictures | None
+    encode_fitted: Fitted | None
 
     def samples(self, latents: Tensor, ids: Sequence[str], smiles: Sequence[float | None]) -> list[Sample]:
         """Textures and measurements of codes float32 [B, 3, 18, 512]; ``smiles`` are the recorded ones (0..1)."""
@@ -104,15 +109,17 @@ class Chain:
         good = [row for row, reason in enumerate(reasons) if reason is None]
         samples = {row: Sample(ids[row], reason) for row, reason in enumerate(reasons) if reason is not None}
         if good:
-            textures = self.texturer(faces[good], geometry.select(good))
+            found, fronts = geometry.select(good), faces[good, FRONT]
+            textures = self.texturer(faces[good], found)
             errors = bs_error(textures.maps)
             columns = {
+                "note": found.notes or [None] * len(good),
                 "bs_error": errors.tolist(),
                 "bs_error_of_luma": (100 * errors / mean_luma(textures.maps)).tolist(),
                 "valid_area_ratio": valid_area_ratio(textures.coverage, self.face).tolist(),
-                "expression": self._expression(geometry.select(good), [smiles[row] for row in good]),
+                "expression": self.expression(fronts, found, [smiles[row] for row in good]),
                 "skin_tone": skin_tone(textures.maps, textures.coverage).tolist(),
-                "identity": self._identity(faces[good, FRONT], geometry.select(good)).tolist(),
+                "identity": self._embeddings(fronts, found).tolist(),
             }
             for place, row in enumerate(good):
                 reason = textures.reasons[place]
@@ -127,25 +134,23 @@ class Chain:
 
     def _people(self, latents: Tensor, ids: Sequence[str], _: Sequence[float | None]) -> list[Sample]:
         faces, reasons = self.generator(latents, ids)
-        geometry = self.analysis(faces, latents, ids) if self.identity == "coefficients" else None
-        if geometry is not None:
+        geometry = None
+        if self.encode_fitted is not None:
+            geometry = self.analysis(faces, latents, ids)
             reasons = _first(reasons, geometry.reasons)
-        embeddings = self._identity(faces[:, 0], geometry).tolist()
-        return [
-            Sample(id, reason, {} if reason else {"identity": embedding}, face)
-            for id, reason, embedding, face in zip(ids, reasons, embeddings, faces.cpu().numpy(), strict=True)
-        ]
+        good = [row for row, reason in enumerate(reasons) if reason is None]
+        measured: dict[int, dict[str, Any]] = {}
+        if good:
+            embeddings = self._embeddings(faces[good, 0], geometry and geometry.select(good)).tolist()
+            measured = {row: {"identity": embedding} for row, embedding in zip(good, embeddings, strict=True)}
+        return [Sample(id, reasons[row], measured.get(row, {}), faces[row].cpu().numpy()) for row, id in enumerate(ids)]
 
-    def _expression(self, geometry: Geometry, smiles: Sequence[float | None]) -> Sequence[float | None]:
-        if self.expression == "recorded":
-            return smiles
-        return coefficient_expression(geometry.expression[:, FRONT]).tolist()
-
-    def _identity(self, fronts: Tensor, geometry: Geometry | None) -> Tensor:
-        if self.identity == "coefficients":
-            assert geometry is not None
-            return geometry.identity[:, min(FRONT, geometry.identity.shape[1] - 1)]
-        return dct_embedding(fronts)
+    def _embeddings(self, fronts: Tensor, geometry: Geometry | None) -> Tensor:
+        if self.encode_pictures is not None:
+            return self.encode_pictures(fronts)
+        assert self.encode_fitted is not None
+        assert geometry is not None
+        return self.encode_fitted(fronts, geometry)
 
 
 @lru_cache(maxsize=1)
@@ -162,39 +167,12 @@ def build(config: settings.Config) -> Chain:
     topology = load_topology(files.TOPO_ASSETS, config.texture.size)
     return Chain(
         build_generator(config),
-        _analysis(config),
+        build_analysis(config),
         PublishedTexturer(topology),
         torch.from_numpy(topology.minor_union),
-        config.expression.name,
-        config.identity.name,
+        build_expression(config),
+        *build_identity(config),
     )
-
-
-def build_generator(config: settings.Config) -> Generator:
-    """The generator that a configuration names. Raises FileNotFoundError or ValueError for its checkpoint."""
-    match config.generator:
-        case settings.StudioGenerator(size=size, samples=samples):
-            return StudioGenerator(size, samples)
-        case settings.RecordedGenerator(size=size):
-            return RecordedGenerator(files.ARCHIVES, size)
-        case settings.StyleGAN2Generator() as section:
-            return StyleGAN2Generator(
-                section.checkpoint,
-                noise=section.noise,
-                seed=config.seed,
-                precision=section.precision,
-                compile=section.compile,
-                device=section.device,
-                batch=section.batch,
-            )
-
-
-def _analysis(config: settings.Config) -> Analysis:
-    match config.analysis:
-        case settings.StudioAnalysis(noise=noise):
-            return StudioAnalysis(files.TOPO_ASSETS, noise, config.seed)
-        case settings.RecordedAnalysis():
-            return RecordedAnalysis(files.ARCHIVES, files.TOPO_ASSETS)
 
 
 def _first(*reasons: Sequence[str | None]) -> tuple[str | None, ...]:

@@ -1,0 +1,106 @@
+"""The rooms that a configuration names: which generator, analysis, texturer, and which measures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor
+
+from ffhq_uv import config as settings
+from ffhq_uv.analysis import Analysis
+from ffhq_uv.analysis.alignment import five_points
+from ffhq_uv.analysis.deep3d import MODEL, Deep3DAnalysis
+from ffhq_uv.analysis.morphable import MorphableModel
+from ffhq_uv.analysis.recorded import RecordedAnalysis
+from ffhq_uv.analysis.studio import StudioAnalysis
+from ffhq_uv.generator import Generator
+from ffhq_uv.generator.recorded import RecordedGenerator
+from ffhq_uv.generator.studio import StudioGenerator
+from ffhq_uv.generator.stylegan2 import StyleGAN2Generator
+from ffhq_uv.geometry import FRONT, Geometry
+from ffhq_uv.quality.arcface import ArcFace
+from ffhq_uv.quality.expression import coefficient_expression
+from ffhq_uv.quality.identity import dct_embedding
+from ffhq_uv.quality.onnx_encoder import OnnxFaceEncoder
+from ffhq_uv.quality.recogniser import ExpressionRecogniser, expression_score
+from ffhq_uv.stages import files
+
+Expression = Callable[[Tensor, Geometry, Sequence[float | None]], Sequence[float | None]]
+"""Scores (0 is neutral) of fronts uint8 [B, H, W, 3], their geometry and recorded smiles."""
+
+Pictures = Callable[[Tensor], Tensor]
+"""Embeddings float32 [B, D] of fronts uint8 [B, H, W, 3]."""
+
+Fitted = Callable[[Tensor, Geometry], Tensor]
+"""Embeddings float32 [B, D] of fronts uint8 [B, H, W, 3] and their geometry."""
+
+
+def build_generator(config: settings.Config) -> Generator:
+    """The generator that a configuration names. Raises FileNotFoundError or ValueError for its checkpoint."""
+    match config.generator:
+        case settings.StudioGenerator(size=size, samples=samples):
+            return StudioGenerator(size, samples)
+        case settings.RecordedGenerator(size=size):
+            return RecordedGenerator(files.ARCHIVES, size)
+        case settings.StyleGAN2Generator() as section:
+            return StyleGAN2Generator(
+                section.checkpoint,
+                noise=section.noise,
+                seed=config.seed,
+                precision=section.precision,
+                compile=section.compile,
+                device=section.device,
+                batch=section.batch,
+            )
+
+
+def build_analysis(config: settings.Config) -> Analysis:
+    """The analysis that a configuration names. Raises FileNotFoundError or ValueError for its files."""
+    match config.analysis:
+        case settings.StudioAnalysis(noise=noise):
+            return StudioAnalysis(files.TOPO_ASSETS, noise, config.seed)
+        case settings.RecordedAnalysis():
+            return RecordedAnalysis(files.ARCHIVES, files.TOPO_ASSETS)
+        case settings.Deep3DAnalysis(device=device, landmarks=landmarks):
+            return Deep3DAnalysis(config.checkpoints, files.TOPO_ASSETS, device=device, fallback=landmarks.fallback)
+
+
+def build_expression(config: settings.Config) -> Expression:
+    """The measure of expression that a configuration names."""
+    section = config.expression
+    if isinstance(section, settings.Recogniser):
+        recognise = ExpressionRecogniser(section.checkpoint, section.device)
+        return lambda fronts, geometry, smiles: expression_score(recognise(fronts)).tolist()
+    if section.name == "recorded":
+        return lambda fronts, geometry, smiles: smiles
+    return lambda fronts, geometry, smiles: coefficient_expression(_front(geometry.expression)).tolist()
+
+
+def build_identity(config: settings.Config) -> tuple[Pictures | None, Fitted | None]:
+    """The encoder of identities that a configuration names: of pictures alone, or of pictures and their geometry."""
+    match config.identity:
+        case settings.ArcFace(checkpoint=checkpoint, device=device):
+            return None, _aligned(ArcFace(checkpoint, device))
+        case settings.OnnxIdentity(checkpoint=checkpoint):
+            if checkpoint is None:
+                raise settings.ConfigError("identity=onnx needs a file: identity.checkpoint=PATH")
+            return None, _aligned(OnnxFaceEncoder(checkpoint))
+        case settings.Identity(name="dct"):
+            return dct_embedding, None
+    return None, lambda fronts, geometry: _front(geometry.identity)
+
+
+def _aligned(encoder: Callable[[Tensor, Tensor], Tensor]) -> Fitted:
+    """An encoder of faces that are aligned by five landmarks, which the fitted head has."""
+    keypoints = MorphableModel.load(files.TOPO_ASSETS / MODEL).keypoints
+
+    def embed(fronts: Tensor, geometry: Geometry) -> Tensor:
+        xy = _front(geometry.xy)
+        return encoder(fronts, five_points(xy[:, keypoints.to(xy.device)]))
+
+    return embed
+
+
+def _front(views: Tensor) -> Tensor:
+    """The front view of [B, V, ...]; a single view is the front."""
+    return views[:, min(FRONT, views.shape[1] - 1)]
