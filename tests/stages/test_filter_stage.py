@@ -14,7 +14,8 @@ from tests.stages.conftest import inside, run
 
 from ffhq_uv.archive.catalogue import read_uv_map
 from ffhq_uv.selection.filter import borderline, judge
-from ffhq_uv.stages.filter import CELL, SHOWN, read_bounds
+from ffhq_uv.stages.bounds import read_bounds
+from ffhq_uv.stages.filter import CELL, SHOWN
 
 INPUTS = ("data/archives", "data/index.parquet", "data/measurements.parquet")
 
