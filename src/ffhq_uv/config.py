@@ -137,6 +137,16 @@ class OnnxIdentity(Section):
     checkpoint: Path | None
 
 
+class NoLight(Section):
+    name: Literal["none"]
+
+
+class DprLight(Section):
+    name: Literal["dpr"]
+    checkpoint: Path
+    device: str
+
+
 class Maximum(Section):
     """An upper bound: a value or, without one, the value at a quantile of the samples."""
 
@@ -223,6 +233,7 @@ class Config(Section):
     texture: Texture
     expression: Annotated[Expression | Recogniser, Field(discriminator="name")]
     identity: Annotated[Identity | ArcFace | OnnxIdentity, Field(discriminator="name")]
+    light: Annotated[NoLight | DprLight, Field(discriminator="name")]
     filter: Filter
     classify: Classify
     interpolate: Interpolate

@@ -33,6 +33,7 @@ from ffhq_uv.stages.rooms import (
     build_expression,
     build_generator,
     build_identity,
+    build_light,
 )
 from ffhq_uv.studio.recognise import is_studio
 from ffhq_uv.texture import Texturer
@@ -47,6 +48,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "bs_error_of_luma": pl.Float64,
     "valid_area_ratio": pl.Float64,
     "expression": pl.Float64,
+    "light": pl.Float64,
     "skin_tone": pl.Float64,
     "identity": pl.List(pl.Float32),
 }
@@ -57,6 +59,7 @@ bs_error           grey levels, of the extracted map
 bs_error_of_luma   per cent of the map's mean luma: the same uneven light counts the same on any skin
 valid_area_ratio   0..1
 expression         0 is neutral; the unit is that of the configured measure
+light              how uneven DPR finds the light on the front face, 0 is even; null where it is not estimated
 skin_tone          ITA, degrees
 identity           the embedding of the front face
 """
@@ -93,6 +96,7 @@ class Chain:
     expression: Expression
     encode_pictures: Pictures | None
     encode_fitted: Fitted | None
+    light: Pictures | None
 
     def samples(self, latents: Tensor, ids: Sequence[str], smiles: Sequence[float | None]) -> list[Sample]:
         """Textures and measurements of codes float32 [B, 3, 18, 512]; ``smiles`` are the recorded ones (0..1)."""
@@ -118,6 +122,7 @@ class Chain:
                 "bs_error_of_luma": (100 * errors / mean_luma(textures.maps)).tolist(),
                 "valid_area_ratio": valid_area_ratio(textures.coverage, self.face).tolist(),
                 "expression": self.expression(fronts, found, [smiles[row] for row in good]),
+                "light": [None] * len(good) if self.light is None else self.light(fronts).tolist(),
                 "skin_tone": skin_tone(textures.maps, textures.coverage).tolist(),
                 "identity": self._embeddings(fronts, found).tolist(),
             }
@@ -172,6 +177,7 @@ def build(config: settings.Config) -> Chain:
         torch.from_numpy(topology.minor_union),
         build_expression(config),
         *build_identity(config),
+        build_light(config),
     )
 
 

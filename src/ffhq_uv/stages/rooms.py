@@ -19,6 +19,7 @@ from ffhq_uv.generator.studio import StudioGenerator
 from ffhq_uv.generator.stylegan2 import StyleGAN2Generator
 from ffhq_uv.geometry import FRONT, Geometry
 from ffhq_uv.quality.arcface import ArcFace
+from ffhq_uv.quality.dpr_light import DprLight, uneven_light
 from ffhq_uv.quality.expression import coefficient_expression
 from ffhq_uv.quality.identity import dct_embedding
 from ffhq_uv.quality.onnx_encoder import OnnxFaceEncoder
@@ -29,7 +30,7 @@ Expression = Callable[[Tensor, Geometry, Sequence[float | None]], Sequence[float
 """Scores (0 is neutral) of fronts uint8 [B, H, W, 3], their geometry and recorded smiles."""
 
 Pictures = Callable[[Tensor], Tensor]
-"""Embeddings float32 [B, D] of fronts uint8 [B, H, W, 3]."""
+"""A measurement of fronts uint8 [B, H, W, 3] alone: embeddings float32 [B, D], or a figure each, [B]."""
 
 Fitted = Callable[[Tensor, Geometry], Tensor]
 """Embeddings float32 [B, D] of fronts uint8 [B, H, W, 3] and their geometry."""
@@ -88,6 +89,14 @@ def build_identity(config: settings.Config) -> tuple[Pictures | None, Fitted | N
         case settings.Identity(name="dct"):
             return dct_embedding, None
     return None, lambda fronts, geometry: _front(geometry.identity)
+
+
+def build_light(config: settings.Config) -> Pictures | None:
+    """How unevenly fronts uint8 [B, H, W, 3] are lit, float32 [B], 0 is even; None where it is not estimated."""
+    if isinstance(config.light, settings.NoLight):
+        return None
+    estimate = DprLight(config.light.checkpoint, config.light.device)
+    return lambda fronts: uneven_light(estimate(fronts))
 
 
 def _aligned(encoder: Callable[[Tensor, Tensor], Tensor]) -> Fitted:
