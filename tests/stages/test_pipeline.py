@@ -14,6 +14,7 @@ from PIL import Image
 from tests.stages.conftest import run
 
 from ffhq_uv.archive.catalogue import catalogue, read_latents, read_uv_map
+from ffhq_uv.stages.codes import stored, whole
 
 
 def metrics(folder: Path, name: str) -> dict:
@@ -67,7 +68,7 @@ def test_the_new_data_set_reads_as_a_published_one(small_run: Path, tmp_path: Pa
     np.testing.assert_allclose(samples["age"], recipes["age"])
 
     ids = pl.read_parquet(small_run / "data/index.parquet")["id"].to_list()
-    parents = np.load(small_run / "data/latents/ffhq-uv.npy")[[ids.index(id) for id in recipes["parents"][0]]]
+    parents = whole(stored(small_run / "data/latents/ffhq-uv.npy")[[ids.index(id) for id in recipes["parents"][0]]])
     np.testing.assert_allclose(codes[0], np.tensordot(recipes["weights"][0], parents, 1), atol=1e-6)
 
 
@@ -114,7 +115,7 @@ def test_variance_preserving_mixing_is_what_extract_writes(
     recipes = pl.read_parquet(folder / "data/recipes.parquet")
     members = pl.read_parquet(folder / "data/categories.parquet")
     ids = pl.read_parquet(folder / "data/index.parquet")["id"].to_list()
-    codes = np.load(folder / "data/latents/ffhq-uv.npy")
+    codes = whole(stored(folder / "data/latents/ffhq-uv.npy"))
     for number, recipe in enumerate(recipes.iter_rows(named=True)):
         home = members.filter(pl.col("category") == recipe["category"])["id"]
         mean = codes[[ids.index(id) for id in home]].mean(0)

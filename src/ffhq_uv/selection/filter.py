@@ -88,13 +88,18 @@ def judge(measurements: pl.DataFrame, criteria: Sequence[Criterion]) -> pl.DataF
                sample why it failed
     and the columns that the criteria bound. Raises ValueError as `resolve`, and for ids that are not unique.
     """
+    return hold(measurements, resolve(measurements, criteria))
+
+
+def hold(measurements: pl.DataFrame, criteria: Sequence[Criterion]) -> pl.DataFrame:
+    """`judge` by criteria that other samples resolved: also where none of these, perhaps one, has a value."""
     ids = measurements["id"]
     if ids.is_duplicated().any():
         twice = ids.filter(ids.is_duplicated()).unique().sort().head(5).to_list()
         raise ValueError(f"measurements: ids more than once: {', '.join(twice)}; one row a sample expected")
     fine = pl.col("reason").is_null()
     names, reasons = [], []
-    for criterion in resolve(measurements, criteria):
+    for criterion in criteria:
         value, bound = pl.col(criterion.column).cast(pl.Float64), pl.lit(criterion.bound, pl.Float64)
         unmeasured = ~value.is_finite().fill_null(False)
         sign, beyond = (">", value > bound) if criterion.side == "max" else ("<", value < bound)

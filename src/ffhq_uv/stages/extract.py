@@ -1,11 +1,15 @@
-"""extract: recipes -> data/ffhq-uv-interpolate in the published layout, and its measurements."""
+"""extract: recipes -> data/ffhq-uv-interpolate in the published layout, its measurements and metrics/extract.json;
+data/rejected.parquet says what the gate found wrong with the samples that it rejected.
+"""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,11 +17,15 @@ import torch
 from numpy.typing import NDArray
 
 from ffhq_uv.archive.writing import normalised_attributes, write_face_latents, write_meta_info, write_uv_map
-from ffhq_uv.config import Config
+from ffhq_uv.config import Config, ConfigError
 from ffhq_uv.engine import local_map
-from ffhq_uv.selection.mix import category_means, mix
+from ffhq_uv.selection.filter import Criterion, hold, summarise
+from ffhq_uv.selection.gate import replace_lost
+from ffhq_uv.selection.mix import Codes, Method, category_means, mix
 from ffhq_uv.stages import files
-from ffhq_uv.stages.chain import SCHEMA, build
+from ffhq_uv.stages.bounds import read_bounds
+from ffhq_uv.stages.chain import SCHEMA, Sample, build
+from ffhq_uv.stages.codes import stored, whole
 from ffhq_uv.stages.failures import check_failures
 from ffhq_uv.stages.picture import contact_sheet
 from ffhq_uv.stages.progress import progress
@@ -27,78 +35,150 @@ SHOWN = 4
 
 
 @dataclass(frozen=True)
-class Mixer:
-    """Mixes the codes of recipes.
+class Shard:
+    """Some recipes, and what they mix: rows of the codes int64 [k, P], and rows of the categories' means int64 [k]."""
 
-    rows       the row of every parent in the codes
-    means      mean code float32 [3, 18, 512] of every category; empty where the method does not need them
+    recipes: pl.DataFrame
+    rows: NDArray[np.int64]
+    groups: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Mixer:
+    """Mixes the codes of a shard; a worker is sent one with every shard, so it holds no more than it must.
+
+    means    the file of the categories' mean codes, where the method needs them
     """
 
-    method: Literal["linear", "variance_preserving"]
-    rows: dict[str, int]
-    means: dict[str, NDArray[np.float32]]
+    method: Method
+    means: Path | None
 
-    def __call__(self, recipes: pl.DataFrame) -> NDArray[np.float32]:
-        """The codes of recipes, float32 [k, 3, 18, 512]."""
-        codes = np.load(files.SAMPLE_CODES, mmap_mode="r")
-        rows = np.array([[self.rows[parent] for parent in parents] for parents in recipes["parents"]])
-        weights = np.array(recipes["weights"].to_list(), np.float32)
-        if self.method == "linear":
-            return mix(codes, rows, weights)
-        names = sorted(self.means)
-        groups = np.array([names.index(category) for category in recipes["category"]])
-        return mix(
-            codes,
-            rows,
-            weights,
-            method=self.method,
-            means=np.stack([self.means[name] for name in names]),
-            groups=groups,
-        )
+    def __call__(self, shard: Shard) -> Codes:
+        """Codes float32 [k, 3, 18, 512]. Their parents' are mapped for this shard only, and do not stay in memory."""
+        weights = np.array(shard.recipes["weights"].to_list(), np.float32)
+        means = None if self.means is None else stored(self.means)
+        codes = stored(files.SAMPLE_CODES)
+        return whole(mix(codes, shard.rows, weights, method=self.method, means=means, groups=shard.groups))
 
 
 def run(config: Config) -> None:
-    """Make every new sample; one that fails keeps its row of measurements, with the reason, and has no map."""
+    """Make every new sample, and spare ones for those that fail or that the gate rejects, while there are any.
+
+    A sample that fails keeps its row of measurements, with the reason, and has no map.
+    """
+    bounds = _bounds(config)
     recipes = files.read_table(files.RECIPES)
-    mixer = _mixer(config)
-    rows: list[dict[str, Any]] = []
-    with files.replacing_directory(files.INTERPOLATED) as out:
-        make = partial(_make, config, mixer, out)
-        with progress(len(recipes), "extract") as bar:
-            for samples in local_map(make, recipes.iter_slices(config.engine.shard), config.engine.workers):
-                rows += samples
-                bar.update(len(samples))
-        measurements = pl.DataFrame(rows, SCHEMA)
+    todo, spares = recipes.filter(~pl.col("spare")), recipes.filter("spare")
+    asked = len(todo)
+    measured, verdicts = [], []
+    with files.replacing_directory(files.INTERPOLATED) as out, tempfile.TemporaryDirectory() as scratch:
+        shard, mixer = _sharder(), _mixer(config, Path(scratch) / "means.npy")
+        while len(todo):
+            shards = [shard(part) for part in todo.iter_slices(config.engine.shard)]
+            measured.append(_make_all(partial(_make, config, mixer, bounds, out), shards, config.engine.workers))
+            verdicts.append(hold(measured[-1], bounds))
+            lost = todo.join(verdicts[-1].filter(pl.col("status") != "kept"), on="id", how="semi")
+            todo, spares = replace_lost(spares, lost["category"])
+        measurements, verdict = pl.concat(measured), pl.concat(verdicts)
         check_failures(measurements["reason"], config.failures.max_share, "extract")
-        made = recipes.join(measurements.filter(pl.col("reason").is_null()), on="id", how="semi")
+        kept = verdict.filter(pl.col("status") == "kept")
+        made = recipes.join(kept, on="id", how="semi")
         write_meta_info(out / "meta-info.json", _meta_info(made, config.interpolate.record_parents))
-    files.write_table(files.INTERPOLATED_MEASUREMENTS, measurements)
-    _picture(config, mixer, made.head(SHOWN))
+        shown = shard(made.head(SHOWN))
+        _picture(_samples(config, mixer(shown), shown.recipes["id"].to_list()))
+    rejected = verdict.filter(pl.col("status") == "dropped")
+    files.write_table(files.REJECTED, rejected)
+    files.write_table(files.INTERPOLATED_MEASUREMENTS, measurements.join(rejected, on="id", how="anti").sort("id"))
+    files.write_metrics("extract", _metrics(asked, verdict, bounds))
+    print(f"made {len(made):,} of {asked:,} samples, {len(rejected):,} rejected")
 
 
-def _mixer(config: Config) -> Mixer:
-    codes = np.load(files.SAMPLE_CODES, mmap_mode="r")
+def _bounds(config: Config) -> tuple[Criterion, ...]:
+    """What new samples are held to. Raises ConfigError for a gate that none of them could pass."""
+    if not config.interpolate.gate.enabled:
+        return ()
+    bounds = read_bounds()
+    if config.expression.name == "recorded" and any(bound.column == "expression" for bound in bounds):
+        raise ConfigError(
+            "interpolate.gate holds new maps to a bound on expression, which nobody recorded of new people "
+            "(expression=recorded): choose expression=coefficients, or filter.expression.neutral=false"
+        )
+    return bounds
+
+
+def _sharder() -> Callable[[pl.DataFrame], Shard]:
+    """What makes a shard of some recipes."""
     rows = {id: row for row, id in enumerate(files.read_table(files.INDEX)["id"])}
-    means = {}
-    if config.interpolate.method == "variance_preserving":
-        members = files.read_table(files.CATEGORIES).drop_nulls("category")
-        names = members["category"].unique().sort()
-        groups = np.full(len(codes), -1)
-        groups[[rows[id] for id in members["id"]]] = members["category"].replace_strict(names, range(len(names)))
-        means = dict(zip(names, category_means(codes, groups, len(names)), strict=True))
-    return Mixer(config.interpolate.method, rows, means)
+    groups = {name: group for group, name in enumerate(_categories()["category"].unique().sort())}
+
+    def shard(recipes: pl.DataFrame) -> Shard:
+        parents = [[rows[parent] for parent in parents] for parents in recipes["parents"]]
+        return Shard(recipes, np.array(parents), np.array([groups[name] for name in recipes["category"]]))
+
+    return shard
 
 
-def _make(config: Config, mixer: Mixer, out: Path, recipes: pl.DataFrame) -> list[dict[str, Any]]:
-    """Make a shard's samples, write their maps and codes below ``out``, return their rows of measurements."""
-    codes, ids = mixer(recipes), recipes["id"].to_list()
-    samples = build(config).samples(torch.from_numpy(codes), ids, [None] * len(ids))
-    people = recipes.select("gender", "beard", "age").iter_rows()
-    for sample, code, (gender, beard, age) in zip(samples, codes, people, strict=True):
-        if sample.texture is not None:
+def _mixer(config: Config, means: Path) -> Mixer:
+    """The configured mixer; the categories' mean codes are written to ``means`` where it needs them."""
+    method = config.interpolate.method
+    if method == "linear":
+        return Mixer(method, None)
+    members = _categories()
+    names = members["category"].unique().sort()
+    codes = stored(files.SAMPLE_CODES)
+    group = dict(members.with_columns(pl.col("category").replace_strict(names, range(len(names)))).iter_rows())
+    groups = np.array([group.get(id, -1) for id in files.read_table(files.INDEX)["id"]])
+    np.save(means, category_means(codes, groups, len(names)))
+    return Mixer(method, means)
+
+
+def _categories() -> pl.DataFrame:
+    """id and category of every sample that has one."""
+    return files.read_table(files.CATEGORIES).select("id", "category").drop_nulls()
+
+
+def _make_all(
+    make: Callable[[Shard], list[dict[str, Any]]], shards: Sequence[Shard], workers: int | None
+) -> pl.DataFrame:
+    """Make the samples of shards; their measurements, in order."""
+    rows: list[dict[str, Any]] = []
+    with progress(sum(len(shard.recipes) for shard in shards), "extract") as bar:
+        for made in local_map(make, shards, workers):
+            rows += made
+            bar.update(len(made))
+    return pl.DataFrame(rows, SCHEMA)
+
+
+def _make(config: Config, mixer: Mixer, bounds: Sequence[Criterion], out: Path, shard: Shard) -> list[dict[str, Any]]:
+    """Make a shard's samples; the maps and codes of those within bounds go below ``out``. The rows of measurements."""
+    codes = mixer(shard)
+    samples = _samples(config, codes, shard.recipes["id"].to_list())
+    rows = [sample.row() for sample in samples]
+    good = hold(pl.DataFrame(rows, SCHEMA), bounds)["status"] == "kept"
+    people = shard.recipes.select("gender", "beard", "age").iter_rows()
+    for sample, code, passes, (gender, beard, age) in zip(samples, codes, good, people, strict=True):
+        if passes and sample.texture is not None:
             write_uv_map(out, sample.id, sample.texture)
             write_face_latents(out, sample.id, code, normalised_attributes(gender, beard, age))
-    return [sample.row() for sample in samples]
+    return rows
+
+
+def _samples(config: Config, codes: Codes, ids: list[str]) -> list[Sample]:
+    return build(config).samples(torch.from_numpy(codes), ids, [None] * len(ids))
+
+
+def _metrics(asked: int, verdicts: pl.DataFrame, bounds: Sequence[Criterion]) -> dict[str, Any]:
+    """asked = made + missing; tried = made + rejected + failed; of every criterion how many it rejected."""
+    found = summarise(verdicts, bounds)
+    return {
+        "asked": asked,
+        "made": found["kept"],
+        "missing": asked - found["kept"],
+        "tried": found["in"],
+        "failed": found["failed"],
+        "rejected": found["dropped"],
+        "rejected_by": {name: counts["dropped"] for name, counts in found["criteria"].items()},
+    }
 
 
 def _meta_info(made: pl.DataFrame, with_parents: bool) -> dict[str, dict[str, Any]]:
@@ -112,7 +192,8 @@ def _meta_info(made: pl.DataFrame, with_parents: bool) -> dict[str, dict[str, An
     return records
 
 
-def _picture(config: Config, mixer: Mixer, recipes: pl.DataFrame) -> None:
-    samples = build(config).samples(torch.from_numpy(mixer(recipes)), recipes["id"].to_list(), [None] * len(recipes))
-    rows = [[*sample.faces, sample.texture] for sample in samples if sample.faces is not None]
+def _picture(samples: Sequence[Sample]) -> None:
+    rows = [
+        [*sample.faces, sample.texture] for sample in samples if sample.faces is not None and sample.texture is not None
+    ]
     contact_sheet(files.PLOTS / "samples.png", rows)

@@ -5,7 +5,7 @@ metrics/filter.json; for people to look at: plots/filter.png, plots/borderline.p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -18,6 +18,7 @@ from ffhq_uv.quality.skin_tone import CLASSES, ita_class
 from ffhq_uv.selection.balance import balance
 from ffhq_uv.selection.filter import Criterion, borderline, judge, resolve, summarise
 from ffhq_uv.stages import files
+from ffhq_uv.stages.bounds import write_bounds
 from ffhq_uv.stages.filter_figure import draw
 from ffhq_uv.stages.picture import Picture, contact_sheet
 
@@ -36,12 +37,12 @@ SHOWN, CELL = 6, 80
 def run(config: Config) -> None:
     """Judge every sample; show what the bounds do."""
     measurements = files.read_table(files.MEASUREMENTS)
-    criteria = resolve(measurements, criteria_of(config))
+    criteria = resolve(measurements, _criteria(config))
     verdicts = judge(measurements, criteria)
     kept = verdicts.filter(pl.col("status") == "kept")
     files.write_table(files.KEPT, kept.select("id"))
     files.write_table(files.DROPPED, verdicts.filter(pl.col("status") != "kept"))
-    files.write_table(files.BOUNDS, bounds_table(criteria))
+    write_bounds(criteria)
 
     tones = pl.concat(
         _tones(measurements, judge(measurements, _normalised(measurements, criteria, normalise)), normalise)
@@ -61,7 +62,7 @@ def run(config: Config) -> None:
     print(f"kept {metrics['kept']:,} of {metrics['in']:,} samples, {metrics['failed']:,} failed before")
 
 
-def criteria_of(config: Config) -> list[Criterion]:
+def _criteria(config: Config) -> list[Criterion]:
     """The criteria that are switched on, their quantiles not yet resolved."""
     bs_error, area = config.filter.bs_error, config.filter.valid_area_ratio
     criteria = []
@@ -74,17 +75,6 @@ def criteria_of(config: Config) -> list[Criterion]:
     if config.filter.expression.neutral:
         criteria.append(Criterion("expression", "expression", "max", config.expression.neutral_max))
     return criteria
-
-
-def bounds_table(criteria: Sequence[Criterion]) -> pl.DataFrame:
-    """Resolved criteria as a table: name, column, side, bound; `read_bounds` reads it."""
-    schema = {"name": pl.String, "column": pl.String, "side": pl.String, "bound": pl.Float64}
-    return pl.DataFrame([{key: asdict(criterion)[key] for key in schema} for criterion in criteria], schema)
-
-
-def read_bounds() -> tuple[Criterion, ...]:
-    """The criteria that the filter resolved, to hold other samples to. Raises FileNotFoundError before it ran."""
-    return tuple(Criterion(**row) for row in files.read_table(files.BOUNDS).iter_rows(named=True))
 
 
 def _normalised(measurements: pl.DataFrame, criteria: Sequence[Criterion], normalise: str) -> list[Criterion]:

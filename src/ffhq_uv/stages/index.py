@@ -10,6 +10,7 @@ import polars as pl
 from ffhq_uv.archive.catalogue import catalogue, read_latents
 from ffhq_uv.config import Config
 from ffhq_uv.stages import files
+from ffhq_uv.stages.codes import shrink
 from ffhq_uv.stages.failures import check_failures
 from ffhq_uv.stages.progress import progress
 
@@ -22,16 +23,17 @@ def run(config: Config) -> None:
         reference = _read(found.reference, latents / files.REFERENCE_CODES.name, views=1)
         for table, what in ((samples, "samples"), (reference, "reference")):
             check_failures(table["reason"], config.failures.max_share, f"index: {what}")
+        shrink(latents / files.SAMPLE_CODES.name)
     files.write_table(files.INDEX, samples)
     files.write_table(files.REFERENCE_INDEX, reference)
 
 
-def _read(table: pl.DataFrame, codes: Path, views: int) -> pl.DataFrame:
+def _read(table: pl.DataFrame, path: Path, views: int) -> pl.DataFrame:
     """The table with the reasons of the codes that could not be read; the codes float32 [n, views, 18, 512] as .npy."""
     shape = (len(table), views, 18, 512)
-    out = np.lib.format.open_memmap(codes, mode="w+", dtype=np.float32, shape=shape)
+    out = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
     reasons: list[str | None] = []
-    with progress(len(table), f"index {codes.stem}") as bar:
+    with progress(len(table), f"index {path.stem}") as bar:
         for _, reason in read_latents(files.ARCHIVES, table, out):
             reasons.append(reason)
             bar.update()

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import torch
 
@@ -15,6 +14,8 @@ from ffhq_uv.config import Config
 from ffhq_uv.engine import local_map
 from ffhq_uv.stages import files
 from ffhq_uv.stages.chain import SCHEMA, build
+from ffhq_uv.stages.codes import stored, whole
+from ffhq_uv.stages.doctor import check
 from ffhq_uv.stages.failures import check_failures
 from ffhq_uv.stages.progress import progress
 
@@ -31,6 +32,7 @@ class Shard:
 
 def run(config: Config) -> None:
     """Measure both data sets; a sample that cannot be measured keeps its row, with the reason."""
+    check(config)
     samples, reference = files.read_table(files.INDEX), files.read_table(files.REFERENCE_INDEX)
     size = config.engine.shard
     shards = [*_shards(samples, files.SAMPLE_CODES, size), *_shards(reference, files.REFERENCE_CODES, size)]
@@ -59,7 +61,7 @@ def _unread(index: pl.DataFrame) -> list[dict[str, object]]:
 
 def _measure(config: Config, shard: Shard) -> list[dict[str, object]]:
     chain = build(config)
-    latents = torch.from_numpy(np.load(shard.codes, mmap_mode="r")[shard.rows])
+    latents = torch.from_numpy(whole(stored(shard.codes)[shard.rows]))
     if shard.codes == files.REFERENCE_CODES:
         samples = chain.people(latents, shard.ids)
     else:
