@@ -16,40 +16,53 @@ Floats = NDArray[np.float32]
 
 @kernel
 def lacking(
-    face: NDArray[np.uint8], gain: Floats, trusted: NDArray[np.uint8], texel: Floats, texture: Floats, out: Floats
+    face: NDArray[np.uint8],
+    gain: Floats,
+    trusted: NDArray[np.uint8],
+    texel: Floats,
+    first_row: int,
+    last_row: int,
+    first_column: int,
+    last_column: int,
+    texture: Floats,
+    size: int,
+    out: Floats,
 ) -> None:
-    """out [H, W, 3] = face * gain - the drawn map; 0 where the pixel is not trusted or the map not known; in place.
+    """out [H, W, 3] = face * gain - the drawn map; 0 where the pixel is not trusted or the map not known.
 
-    texel     float32 [H, W, 2], texel coordinates of every pixel
-    texture   float32 [S, S, 4], the last channel more than 0 where known
+    In place, in a window (last row and column excluded).
+
+    face      uint8 [H, W * 3]; trusted uint8 [H, W]; texel float32 [H, W, 2], texel coordinates of every pixel
+    texture   float32 [S * S * 4], the last channel more than 0 where known
     """
-    height, width = trusted.shape
-    last = texture.shape[0] - 2
-    one, zero, next = np.float32(1), np.float32(0), np.uint64(1)
-    for row in range(np.uint64(height)):
-        out[row] = zero
+    last = np.float32(size - 2)
+    one, zero = np.float32(1), np.float32(0)
+    u1, u2, u3, u4, below = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4), np.uint64(4 * size)
+    red_gain, green_gain, blue_gain = gain
+    for row in range(np.uint64(first_row), np.uint64(last_row)):
         shown, places, line, target = trusted[row], texel[row], face[row], out[row]
-        for column in range(np.uint64(width)):
+        for column in range(np.uint64(first_column), np.uint64(last_column)):
+            target[column, 0] = target[column, 1] = target[column, 2] = zero
             if not shown[column]:
                 continue
-            x, y = places[column, 0], places[column, 1]
-            left, top = np.uint64(min(max(int(x), 0), last)), np.uint64(min(max(int(y), 0), last))
-            upper, lower = texture[top], texture[top + next]
-            right = left + next
-            if min(min(upper[left, 3], upper[right, 3]), min(lower[left, 3], lower[right, 3])) <= zero:
+            x, y = min(max(places[column, 0], zero), last), min(max(places[column, 1], zero), last)
+            left, top = np.uint64(x), np.uint64(y)
+            a = top * below + left * u4
+            b, c = a + u4, a + below
+            d = c + u4
+            if min(min(texture[a + u3], texture[b + u3]), min(texture[c + u3], texture[d + u3])) <= zero:
                 continue
             dx, dy = x - np.float32(left), y - np.float32(top)
             wd = dx * dy
             wb, wc = dx - wd, dy - wd
             wa = one - dx - wc
-            for channel in range(np.uint64(3)):
-                drawn = (
-                    wa * upper[left, channel]
-                    + wb * upper[right, channel]
-                    + wc * lower[left, channel]
-                    + wd * lower[right, channel]
-                )
-                target[column, channel] = np.float32(line[column, channel]) * gain[channel] - drawn
+            red = wa * texture[a] + wb * texture[b] + wc * texture[c] + wd * texture[d]
+            green = wa * texture[a + u1] + wb * texture[b + u1] + wc * texture[c + u1] + wd * texture[d + u1]
+            blue = wa * texture[a + u2] + wb * texture[b + u2] + wc * texture[c + u2] + wd * texture[d + u2]
+            pixel = column * u3
+            target[column, 0] = np.float32(line[pixel]) * red_gain - red
+            target[column, 1] = np.float32(line[pixel + u1]) * green_gain - green
+            target[column, 2] = np.float32(line[pixel + u2]) * blue_gain - blue
 
 
 @kernel
@@ -58,12 +71,15 @@ def add_lacking(
     texel: NDArray[np.int32],
     place: Floats,
     weight: Floats,
-    lack: tuple[Floats, ...],
+    lack: Floats,
+    height: int,
+    width: int,
     step: np.float32,
     texture: Floats,
 ) -> None:
-    """texture [S * S, 4] += step * the weighted mean of ``lack`` [H, W, 3] at the first texels, in place."""
-    one, next = np.float32(1), np.uint64(1)
+    """texture [S * S, 4] += step * the weighted mean of ``lack`` [3 * H * W * 3] at the first texels, in place."""
+    one = np.float32(1)
+    u1, u2, u3, rows, below = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(height), np.uint64(3 * width)
     for k in range(np.uint64(count)):
         red = green = blue = np.float32(0)
         for view in range(np.uint64(3)):
@@ -73,12 +89,14 @@ def add_lacking(
             x, y = place[k, view, 0], place[k, view, 1]
             left, top = np.uint64(x), np.uint64(y)
             dx, dy = x - np.float32(left), y - np.float32(top)
-            upper, lower, right = lack[view][top], lack[view][top + next], left + next
             wa, wb = share * (one - dx) * (one - dy), share * dx * (one - dy)
             wc, wd = share * (one - dx) * dy, share * dx * dy
-            red += wa * upper[left, 0] + wb * upper[right, 0] + wc * lower[left, 0] + wd * lower[right, 0]
-            green += wa * upper[left, 1] + wb * upper[right, 1] + wc * lower[left, 1] + wd * lower[right, 1]
-            blue += wa * upper[left, 2] + wb * upper[right, 2] + wc * lower[left, 2] + wd * lower[right, 2]
+            a = (view * rows + top) * below + left * u3
+            b, c = a + u3, a + below
+            d = c + u3
+            red += wa * lack[a] + wb * lack[b] + wc * lack[c] + wd * lack[d]
+            green += wa * lack[a + u1] + wb * lack[b + u1] + wc * lack[c + u1] + wd * lack[d + u1]
+            blue += wa * lack[a + u2] + wb * lack[b + u2] + wc * lack[c + u2] + wd * lack[d + u2]
         at = np.uint64(texel[k])
         texture[at, 0] += step * red
         texture[at, 1] += step * green

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffhq_uv.texture.kernel import kernel
+from ffhq_uv.texture.visibility import SQUARE
 
 Floats = NDArray[np.float32]
 
@@ -97,14 +98,40 @@ def _smooth(t: np.float32) -> np.float32:
 
 
 @kernel
+def _near(
+    ax: np.float32,
+    ay: np.float32,
+    bx: np.float32,
+    by: np.float32,
+    cx: np.float32,
+    cy: np.float32,
+    near: NDArray[np.bool_],
+    view: int,
+) -> bool:
+    """Whether the triangle a b c may show a trusted pixel of a view."""
+    left, right = min(ax, bx, cx), max(ax, bx, cx)
+    top, bottom = min(ay, by, cy), max(ay, by, cy)
+    rows, columns = near.shape[1:]
+    if right < 0 or bottom < 0 or left >= columns * SQUARE or top >= rows * SQUARE:
+        return False
+    if right - left > SQUARE or bottom - top > SQUARE:
+        return True
+    row, column = min(max(int(ay), 0) // SQUARE, rows - 1), min(max(int(ax), 0) // SQUARE, columns - 1)
+    return bool(near[view, row, column])
+
+
+@kernel
 def find_seen(
     corners: NDArray[np.int32],
     start: NDArray[np.int64],
     texel: NDArray[np.int32],
     barycentric: Floats,
     vertices: Floats,
-    inverse_depth: tuple[Floats, ...],
-    distance: tuple[Floats, ...],
+    inverse_depth: Floats,
+    distance: Floats,
+    height: int,
+    width: int,
+    near: NDArray[np.bool_],
     care: Floats,
     seen_texel: NDArray[np.int32],
     seen_place: Floats,
@@ -113,58 +140,67 @@ def find_seen(
 ) -> int:
     """Fill the arrays of `SeenTexels` from a map's `TexelGroups`; returns how many texels are seen.
 
-    vertices        float32 [N, 3, 4]: column, row, inverse depth, cosine of every vertex in every view
-    inverse_depth   float32 [H, W] of every view, see `visibility.ViewBuffers`
-    distance        float32 [H, W] of every view
+    vertices        float32 [N * 3 * 4]: of every vertex in every view column, row, inverse depth, cosine
+    inverse_depth   float32 [3 * H * W], see `visibility.ViewBuffers`
+    distance        float32 [3 * H * W]
+    near            bool [3, H / 16, W / 16]
     care            float32 [7]: margin, fade, ramp (pixels), least cosine, its fade, front's factor, what is behind
     """
-    height, width = distance[0].shape
+    # flat arrays and unsigned indices: rows of arrays are counted references, which costs more than the arithmetic
     zero, one, tiny = np.float32(0), np.float32(1), np.float32(1e-4)
+    u1, u2, u3, u4, u12 = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4), np.uint64(12)
     margin, fade, ramp, least_cosine, fade_cosine, front, behind = care
     last_column, last_row = np.float32(width - 2), np.float32(height - 2)
+    rows, across = np.uint64(height), np.uint64(width)
     facing = np.empty(3, np.bool_)
     count = np.uint64(0)
     for group in range(len(corners)):
-        a, b, c = corners[group]
-        va, vb, vc = vertices[np.uint64(a)], vertices[np.uint64(b)], vertices[np.uint64(c)]
+        a_first = np.uint64(corners[group, 0]) * u12
+        b_first = np.uint64(corners[group, 1]) * u12
+        c_first = np.uint64(corners[group, 2]) * u12
         some = False
-        for view in range(np.uint64(3)):
-            facing[view] = max(va[view, 3], vb[view, 3], vc[view, 3]) > least_cosine
+        for view in range(u3):
+            a, b, c = a_first + view * u4, b_first + view * u4, c_first + view * u4
+            cosine = max(vertices[a + u3], vertices[b + u3], vertices[c + u3])
+            facing[view] = cosine > least_cosine and _near(
+                vertices[a], vertices[a + u1], vertices[b], vertices[b + u1], vertices[c], vertices[c + u1], near, view
+            )
             some = some or facing[view]
         if not some:
             continue
         for k in range(np.uint64(start[group]), np.uint64(start[group + 1])):
-            wa, wb, wc = barycentric[k]
+            wa, wb, wc = barycentric[k, 0], barycentric[k, 1], barycentric[k, 2]
             total = opacity = zero
-            for view in range(np.uint64(3)):
+            for view in range(u3):
                 seen_weight[count, view] = zero
                 if not facing[view]:
                     continue
-                x = wa * va[view, 0] + wb * vb[view, 0] + wc * vc[view, 0]
-                y = wa * va[view, 1] + wb * vb[view, 1] + wc * vc[view, 1]
+                a, b, c = a_first + view * u4, b_first + view * u4, c_first + view * u4
+                x = wa * vertices[a] + wb * vertices[b] + wc * vertices[c]
+                y = wa * vertices[a + u1] + wb * vertices[b + u1] + wc * vertices[c + u1]
                 if not (x >= one and y >= one and x < last_column and y < last_row):
                     continue
                 column, row = np.uint64(x), np.uint64(y)
-                right, below = column + np.uint64(1), row + np.uint64(1)
                 dx, dy = x - np.float32(column), y - np.float32(row)
-                free = distance[view]
-                upper = free[row, column] + (free[row, right] - free[row, column]) * dx
-                lower = free[below, column] + (free[below, right] - free[below, column]) * dx
+                at = (view * rows + row) * across + column
+                right, below = at + u1, at + across
+                both = below + u1
+                upper = distance[at] + (distance[right] - distance[at]) * dx
+                lower = distance[below] + (distance[both] - distance[below]) * dx
                 far = upper + (lower - upper) * dy - margin
-                cosine = wa * va[view, 3] + wb * vb[view, 3] + wc * vc[view, 3]
+                cosine = wa * vertices[a + u3] + wb * vertices[b + u3] + wc * vertices[c + u3]
                 if far <= zero or cosine <= least_cosine:
                     continue
-                q = wa * va[view, 2] + wb * vb[view, 2] + wc * vc[view, 2]
-                drawn = inverse_depth[view]
+                q = wa * vertices[a + u2] + wb * vertices[b + u2] + wc * vertices[c + u2]
                 furthest = min(
-                    min(drawn[row, column], drawn[row, right]), min(drawn[below, column], drawn[below, right])
+                    min(inverse_depth[at], inverse_depth[right]), min(inverse_depth[below], inverse_depth[both])
                 )
                 if q < furthest - behind * q * q:
                     continue
                 seen_place[count, view, 0] = x
                 seen_place[count, view, 1] = y
                 weight = cosine * cosine * cosine * (_smooth(far / ramp) + tiny)
-                if view == 1:
+                if view == u1:
                     weight *= front
                 seen_weight[count, view] = weight
                 total += weight
@@ -173,13 +209,13 @@ def find_seen(
                 continue
             least = total * np.float32(LEAST_SHARE)
             total = zero
-            for view in range(np.uint64(3)):
+            for view in range(u3):
                 # no step where a view enters: its weight starts at 0
                 seen_weight[count, view] = max(seen_weight[count, view] - least, zero)
                 total += seen_weight[count, view]
-            for view in range(np.uint64(3)):
+            for view in range(u3):
                 seen_weight[count, view] /= total
             seen_texel[count] = texel[k]
             seen_opacity[count] = _smooth(opacity)
-            count += np.uint64(1)
+            count += u1
     return int(count)

@@ -27,12 +27,12 @@ from ffhq_uv.texture.registration import Scouts, octaves, register
 from ffhq_uv.texture.sampling import blend_views
 from ffhq_uv.texture.topology import Topology
 from ffhq_uv.texture.unwrap import group_texels
-from ffhq_uv.texture.visibility import ViewBuffers, texel_corners
+from ffhq_uv.texture.visibility import SQUARE, ViewBuffers, texel_corners
 
 Floats = NDArray[np.float32]
 
-STEP = 1.4
-"""Back-projection moves by so much of what is lacking; it would diverge from 2 on."""
+STEP = 1.7
+"""Back-projection moves by so much of what is lacking: one such step does what four of 1 do; 2 would diverge."""
 TOO_CARELESS = 0.3
 """Geometry that is more of a guess is not sharpened: back-projection would draw its errors."""
 
@@ -46,7 +46,7 @@ class FaithfulTexturer:
     Reasons: ``projection_nonfinite:left`` (or a vertex that is not in front of the camera), ``no_skin:left``.
     """
 
-    def __init__(self, topology: Topology, threads: int = 1, iterations: int = 3) -> None:
+    def __init__(self, topology: Topology, threads: int = 1, iterations: int = 1) -> None:
         if iterations < 0 or threads < 1:
             raise ValueError(f"{iterations} iterations on {threads} threads, expected at least 0 on at least 1")
         size, masks = topology.size, topology.masks
@@ -137,9 +137,11 @@ class FaithfulTexturer:
             groups.start,
             groups.texel,
             groups.weight,
-            vertices,
-            tuple(view.inverse_depth for view in canvas.views),
-            tuple(view.distance for view in canvas.views),
+            vertices.reshape(-1),
+            canvas.inverse_depth.reshape(-1),
+            canvas.distance.reshape(-1),
+            *views.skin.shape[1:],
+            canvas.near,
             np.array([*distances, care.least_cosine, care.fade_cosine, care.front, BEHIND], np.float32),
             seen.texel,
             seen.place,
@@ -149,14 +151,15 @@ class FaithfulTexturer:
 
     def _paint(self, canvas: _Canvas, faces: NDArray[np.uint8], gains: Floats, iterations: int) -> None:
         """Blend the views at the seen texels, and sharpen."""
-        seen, flat = canvas.seen, canvas.texture.reshape(-1, 4)
-        pixels = faces.reshape(*faces.shape[:2], -1)
-        blend_views(seen.count, seen.texel, seen.place, seen.weight, seen.opacity, pixels, gains, flat)
-        lack = tuple(canvas.lack)
+        seen, texture, lack = canvas.seen, canvas.texture.reshape(-1, 4), canvas.lack
+        where = seen.count, seen.texel, seen.place, seen.weight
+        blend_views(*where, seen.opacity, faces.reshape(-1), *faces.shape[1:3], gains, texture)
         for _ in range(iterations):
             for k, view in enumerate(canvas.views):
-                lacking(faces[k], gains[k], view.trusted, view.texel, canvas.texture, lack[k])
-            add_lacking(seen.count, seen.texel, seen.place, seen.weight, lack, np.float32(STEP), flat)
+                face = faces[k].reshape(len(faces[k]), -1)
+                drawn = view.trusted, view.texel, *view.window
+                lacking(face, gains[k], *drawn, texture.reshape(-1), self._size, lack[k])
+            add_lacking(*where, lack.reshape(-1), *faces.shape[1:3], np.float32(STEP), texture)
 
     def _complete(self, texture: Floats, difference: Floats, care: Care, out: NDArray[np.uint8]) -> None:
         """Put the seen texels over the template, and the template's hair over both."""
@@ -203,5 +206,9 @@ class _Canvas:
         """Make room for faces of another size."""
         if getattr(self, "_face", None) != (height, width):
             self._face = (height, width)
-            self.views = [ViewBuffers(height, width) for _ in VIEWS]
-            self.lack = [np.zeros((height, width, 3), np.float32) for _ in VIEWS]
+            self.inverse_depth = np.zeros((len(VIEWS), height, width), np.float32)
+            self.distance = np.zeros((len(VIEWS), height, width), np.float32)
+            self.near = np.zeros((len(VIEWS), -(-height // SQUARE), -(-width // SQUARE)), np.bool_)
+            stacks = zip(self.inverse_depth, self.distance, self.near, strict=True)
+            self.views = [ViewBuffers(*parts) for parts in stacks]
+            self.lack = np.zeros((len(VIEWS), height, width, 3), np.float32)

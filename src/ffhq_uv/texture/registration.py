@@ -57,17 +57,10 @@ class Scouts:
 
     def look(self, xy: Floats, normals: Floats, skin: NDArray[np.bool_]) -> tuple[Floats, Floats]:
         """Where the views show them, [M, 3, 2] pixels, and how far that is to be trusted, [M, 3] (0: not shown)."""
-        vertices = np.concatenate([xy, normals[..., 2:]], -1).swapaxes(0, 1)
-        found = np.einsum("mkvc,mk->mvc", vertices[self.corners], self.weight)
-        places = np.ascontiguousarray(found[..., :2], np.float32)
-        at = np.rint(places).astype(np.int64)
-        on = np.empty(at.shape[:2], np.bool_)
-        for view, mask in enumerate(skin):
-            column, row = at[:, view, 0], at[:, view, 1]
-            inside = (column >= 0) & (row >= 0) & (column < mask.shape[1]) & (row < mask.shape[0])
-            on[:, view] = inside & mask[np.where(inside, row, 0), np.where(inside, column, 0)]
-        cosine = found[..., 2]
-        return places, np.where(on & (cosine > SCOUT_COSINE), cosine, 0).astype(np.float32)
+        places = np.empty((len(self.corners), len(VIEWS), 2), np.float32)
+        trust = np.zeros(places.shape[:2], np.float32)
+        _look(self.corners, self.weight, xy, normals, skin, places, trust)
+        return places, trust
 
     @staticmethod
     def colours(faces: NDArray[np.uint8], places: Floats) -> Floats:
@@ -139,6 +132,33 @@ def _shift(levels: Sequence[Floats], places: Floats, trust: Floats, view: int) -
                 break
         state[:2] *= scale
     return state[:2], totals
+
+
+@kernel
+def _look(
+    corners: NDArray[np.int32],
+    weight: Floats,
+    xy: Floats,
+    normals: Floats,
+    skin: NDArray[np.bool_],
+    places: Floats,
+    trust: Floats,
+) -> None:
+    """See `Scouts.look`; into ``places`` and ``trust``, the latter 0 before."""
+    height, width = skin.shape[1:]
+    half, least = np.float32(0.5), np.float32(SCOUT_COSINE)
+    for k in range(len(corners)):
+        a, b, c = corners[k]
+        wa, wb, wc = weight[k]
+        for view in range(3):
+            x = wa * xy[view, a, 0] + wb * xy[view, b, 0] + wc * xy[view, c, 0]
+            y = wa * xy[view, a, 1] + wb * xy[view, b, 1] + wc * xy[view, c, 1]
+            cosine = wa * normals[view, a, 2] + wb * normals[view, b, 2] + wc * normals[view, c, 2]
+            places[k, view, 0], places[k, view, 1] = x, y
+            if cosine <= least or not (x >= 0 and y >= 0 and x < width - 1 and y < height - 1):
+                continue
+            if skin[view, int(y + half), int(x + half)]:
+                trust[k, view] = cosine
 
 
 @kernel

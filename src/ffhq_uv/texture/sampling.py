@@ -28,15 +28,18 @@ def blend_views(
     weight: Floats,
     opacity: Floats,
     faces: NDArray[np.uint8],
+    height: int,
+    width: int,
     gains: Floats,
     out: Floats,
 ) -> None:
     """out [S * S, 4] = the weighted mean of the views at the first ``count`` texels and their opacity, elsewhere 0.
 
-    Arguments of `SeenTexels`; faces uint8 [3, H, W * 3], gains float32 [3, 3] (view, channel). In place.
+    Arguments of `SeenTexels`; faces uint8 [3 * H * W * 3] of a ``height`` and ``width``; gains float32 [3, 3]
+    (view, channel). In place.
     """
     across, down = np.empty(4, np.float32), np.empty(4, np.float32)
-    height, width = faces.shape[1], faces.shape[2] // 3
+    rows, below = np.uint64(height), np.uint64(3 * width)
     out[:] = 0
     for k in range(np.uint64(count)):
         red = green = blue = np.float32(0)
@@ -50,30 +53,31 @@ def blend_views(
             _cubic(x - np.float32(column), across)
             _cubic(y - np.float32(row), down)
             r = g = b = np.float32(0)
-            face, at = faces[view], np.uint64(3 * column - 3)
+            at = (view * rows + np.uint64(row - 1)) * below + np.uint64(3 * column - 3)
             t0, t1, t2, t3 = across[0], across[1], across[2], across[3]
             for i in range(np.uint64(4)):
-                line, tap = face[np.uint64(row - 1) + i], down[i]
+                tap = down[i]
                 r += tap * (
-                    t0 * np.float32(line[at])
-                    + t1 * np.float32(line[at + np.uint64(3)])
-                    + t2 * np.float32(line[at + np.uint64(6)])
-                    + t3 * np.float32(line[at + np.uint64(9)])
+                    t0 * np.float32(faces[at])
+                    + t1 * np.float32(faces[at + np.uint64(3)])
+                    + t2 * np.float32(faces[at + np.uint64(6)])
+                    + t3 * np.float32(faces[at + np.uint64(9)])
                 )
                 g += tap * (
-                    t0 * np.float32(line[at + np.uint64(1)])
-                    + t1 * np.float32(line[at + np.uint64(4)])
-                    + t2 * np.float32(line[at + np.uint64(7)])
-                    + t3 * np.float32(line[at + np.uint64(10)])
+                    t0 * np.float32(faces[at + np.uint64(1)])
+                    + t1 * np.float32(faces[at + np.uint64(4)])
+                    + t2 * np.float32(faces[at + np.uint64(7)])
+                    + t3 * np.float32(faces[at + np.uint64(10)])
                 )
                 b += tap * (
-                    t0 * np.float32(line[at + np.uint64(2)])
-                    + t1 * np.float32(line[at + np.uint64(5)])
-                    + t2 * np.float32(line[at + np.uint64(8)])
-                    + t3 * np.float32(line[at + np.uint64(11)])
+                    t0 * np.float32(faces[at + np.uint64(2)])
+                    + t1 * np.float32(faces[at + np.uint64(5)])
+                    + t2 * np.float32(faces[at + np.uint64(8)])
+                    + t3 * np.float32(faces[at + np.uint64(11)])
                 )
+                at += below
             red += share * gains[view, 0] * r
             green += share * gains[view, 1] * g
             blue += share * gains[view, 2] * b
-        at = np.uint64(texel[k])
-        out[at, 0], out[at, 1], out[at, 2], out[at, 3] = red, green, blue, opacity[k]
+        to = np.uint64(texel[k])
+        out[to, 0], out[to, 1], out[to, 2], out[to, 3] = red, green, blue, opacity[k]

@@ -16,6 +16,9 @@ from ffhq_uv.texture.kernel import kernel
 
 Floats = NDArray[np.float32]
 
+SQUARE = 16
+"""Side of the squares of `ViewBuffers.near`, pixels."""
+
 STEP = 0.05
 """Neighbouring pixels at 1024 lie on different surfaces if their depths differ by more, model units."""
 
@@ -27,13 +30,16 @@ class ViewBuffers:
     texel           float32 [H, W, 2], texel coordinates (column, row)
     trusted         uint8 [H, W], 1: shows skin, and its surface goes on in all four neighbours
     distance        float32 [H, W], pixels to the nearest one that is not trusted
+    near            bool [H / 16, W / 16], squares of `SQUARE` pixels in or next to which some are trusted
+    window          rows and columns (first, and last excluded) outside of which no pixel is trusted
     """
 
-    def __init__(self, height: int, width: int) -> None:
-        self.inverse_depth = np.zeros((height, width), np.float32)
+    def __init__(self, inverse_depth: Floats, distance: Floats, near: NDArray[np.bool_]) -> None:
+        height, width = inverse_depth.shape
+        self.inverse_depth, self.distance, self.near = inverse_depth, distance, near
         self.texel = np.zeros((height, width, 2), np.float32)
         self.trusted = np.zeros((height, width), np.uint8)
-        self.distance = np.zeros((height, width), np.float32)
+        self.window = 0, height, 0, width
 
     def look(
         self, xy: Floats, depth: Floats, skin: NDArray[np.bool_], triangles: NDArray[np.int64], corners: Floats
@@ -43,16 +49,33 @@ class ViewBuffers:
         left, top, across, down = cv2.boundingRect(skin.view(np.uint8))
         rows = slice(max(top - 2, 0), min(top + down + 2, height))
         columns = slice(max(left - 2, 0), min(left + across + 2, width))
-        draw(xy, depth, triangles, corners, rows.start, rows.stop, columns.start, columns.stop, *self._drawing)
+        self.window = rows.start, rows.stop, columns.start, columns.stop
+        draw(xy, depth, triangles, corners, *self.window, self.inverse_depth, self.texel)
         self.trusted[:] = 0
         self.distance[:] = 0
         window = rows, columns
         _trust(self.inverse_depth[window], skin[window], np.float32(STEP * 1024 / width), self.trusted[window])
         self.distance[window] = cv2.distanceTransform(self.trusted[window], cv2.DIST_L2, 3)
+        _find_near(self.trusted, *self.window, self.near)
 
-    @property
-    def _drawing(self) -> tuple[Floats, Floats]:
-        return self.inverse_depth, self.texel
+
+@kernel
+def _find_near(
+    trusted: NDArray[np.uint8],
+    first_row: int,
+    last_row: int,
+    first_column: int,
+    last_column: int,
+    near: NDArray[np.bool_],
+) -> None:
+    """Mark the squares in or next to which a pixel of the window is trusted, in place."""
+    near[:] = False
+    for row in range(first_row, last_row):
+        top, bottom = max(row // SQUARE - 1, 0), row // SQUARE + 2
+        for column in range(first_column, last_column):
+            square = column // SQUARE
+            if trusted[row, column] and not (near[top, square] and near[min(bottom, len(near)) - 1, square]):
+                near[top:bottom, max(square - 1, 0) : square + 2] = True
 
 
 def texel_corners(uv: Floats, triangles_uv: NDArray[np.int64], size: int) -> Floats:
