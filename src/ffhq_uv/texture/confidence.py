@@ -22,7 +22,7 @@ RAMP = 24.0
 """Over so many pixels at 1024 a view comes to count fully."""
 BEHIND = 0.02
 """A texel is hidden if it lies behind the drawn surface by more, model units."""
-LEAST_SHARE = 0.03
+LEAST_SHARE = 0.1
 """A view with a smaller share in a texel is left out: it would add more blur than knowledge, and time."""
 
 GOOD_ERROR, BAD_ERROR = 0.6, 1.5
@@ -137,6 +137,7 @@ def find_seen(
     seen_place: Floats,
     seen_weight: Floats,
     seen_opacity: Floats,
+    shown: NDArray[np.bool_],
 ) -> int:
     """Fill the arrays of `SeenTexels` from a map's `TexelGroups`; returns how many texels are seen.
 
@@ -145,6 +146,7 @@ def find_seen(
     distance        float32 [3 * H * W]
     near            bool [3, H / 16, W / 16]
     care            float32 [7]: margin, fade, ramp (pixels), least cosine, its fade, front's factor, what is behind
+    shown           bool [3], set: whether each view shows any texel
     """
     # flat arrays and unsigned indices: rows of arrays are counted references, which costs more than the arithmetic
     zero, one, tiny = np.float32(0), np.float32(1), np.float32(1e-4)
@@ -153,6 +155,7 @@ def find_seen(
     last_column, last_row = np.float32(width - 2), np.float32(height - 2)
     rows, across = np.uint64(height), np.uint64(width)
     facing = np.empty(3, np.bool_)
+    shown[:] = False
     count = np.uint64(0)
     for group in range(len(corners)):
         a_first = np.uint64(corners[group, 0]) * u12
@@ -204,6 +207,7 @@ def find_seen(
                     weight *= front
                 seen_weight[count, view] = weight
                 total += weight
+                shown[view] = True
                 opacity = max(opacity, min(far / fade, (cosine - least_cosine) / fade_cosine))
             if total <= zero:
                 continue
@@ -219,3 +223,12 @@ def find_seen(
             seen_opacity[count] = _smooth(opacity)
             count += u1
     return int(count)
+
+
+@kernel
+def cover(count: int, texel: NDArray[np.int32], weight: Floats, coverage: NDArray[np.bool_]) -> None:
+    """Mark in ``coverage`` [3, S * S] in which of the first ``count`` texels each view has a weight, in place."""
+    for k in range(np.uint64(count)):
+        for view in range(np.uint64(3)):
+            if weight[k, view] > 0:
+                coverage[view, np.uint64(texel[k])] = True

@@ -20,7 +20,7 @@ from ffhq_uv.geometry import FRONT, VIEWS, Geometry
 from ffhq_uv.texture import Textures
 from ffhq_uv.texture.backprojection import add_lacking, lacking
 from ffhq_uv.texture.completion import difference_to, finish, mean_ratio, spread
-from ffhq_uv.texture.confidence import BEHIND, RAMP, Care, SeenTexels, find_seen
+from ffhq_uv.texture.confidence import BEHIND, RAMP, Care, SeenTexels, cover, find_seen
 from ffhq_uv.texture.feather import blur, erode, radius
 from ffhq_uv.texture.gains import view_gains
 from ffhq_uv.texture.registration import Scouts, octaves, register
@@ -33,6 +33,8 @@ Floats = NDArray[np.float32]
 
 STEP = 1.7
 """Back-projection moves by so much of what is lacking: one such step does what four of 1 do; 2 would diverge."""
+GAIN_SCOUTS = 4
+"""Every so many scouts are enough for a median."""
 TOO_CARELESS = 0.3
 """Geometry that is more of a guess is not sharpened: back-projection would draw its errors."""
 
@@ -108,21 +110,19 @@ class FaithfulTexturer:
         care = Care.about(found.error * scale)
         # what the views are off by is then shape, which the front view shows the least of
         shifts = found.shifts - np.float32(care.guess) * found.shifts[FRONT]
-        gains = view_gains(self._scouts.colours(views.faces, places + shifts), trust)
-        self._see(canvas, views, views.xy + shifts[:, None], care)
+        few = slice(None, None, GAIN_SCOUTS)
+        gains = view_gains(self._scouts.colours(views.faces, places[few] + shifts), trust[few])
+        shown = self._see(canvas, views, views.xy + shifts[:, None], care)
+        if not shown.all():
+            return f"no_skin:{VIEWS[shown.argmin()]}"
         seen = canvas.seen
-        for k, view in enumerate(VIEWS):
-            shown = seen.weight[: seen.count, k] > 0
-            if not shown.any():
-                coverage[...] = False
-                return f"no_skin:{view}"
-            coverage[k].reshape(-1)[seen.texel[: seen.count][shown]] = True
+        cover(seen.count, seen.texel, seen.weight, coverage.reshape(len(VIEWS), -1))
         self._paint(canvas, views.faces, gains, self._iterations if care.guess < TOO_CARELESS else 0)
         self._complete(canvas.texture, canvas.difference, care, out)
         return None
 
-    def _see(self, canvas: _Canvas, views: _Views, xy: Floats, care: Care) -> None:
-        """Which texels the views show, where, and with what weight."""
+    def _see(self, canvas: _Canvas, views: _Views, xy: Floats, care: Care) -> NDArray[np.bool_]:
+        """Which texels the views show, where, and with what weight; whether they show any, bool [3]."""
         for buffers, places, depth, skin in zip(canvas.views, xy, views.depth, views.skin, strict=True):
             buffers.look(places, depth, skin, self._triangles, self._corners)
         vertices = np.empty((xy.shape[1], len(VIEWS), 4), np.float32)
@@ -131,7 +131,8 @@ class FaithfulTexturer:
         vertices[..., 3] = views.normals[..., 2].T
         pixels = views.skin.shape[2] / 1024
         distances = [care.margin * pixels, care.fade * pixels, RAMP * pixels]
-        seen, groups = canvas.seen, self._groups
+        seen, groups, shown = canvas.seen, self._groups, np.zeros(len(VIEWS), np.bool_)
+        height, width = views.skin.shape[1:]
         seen.count = find_seen(
             groups.corners,
             groups.start,
@@ -140,26 +141,30 @@ class FaithfulTexturer:
             vertices.reshape(-1),
             canvas.inverse_depth.reshape(-1),
             canvas.distance.reshape(-1),
-            *views.skin.shape[1:],
+            height,
+            width,
             canvas.near,
             np.array([*distances, care.least_cosine, care.fade_cosine, care.front, BEHIND], np.float32),
             seen.texel,
             seen.place,
             seen.weight,
             seen.opacity,
+            shown,
         )
+        return shown
 
     def _paint(self, canvas: _Canvas, faces: NDArray[np.uint8], gains: Floats, iterations: int) -> None:
         """Blend the views at the seen texels, and sharpen."""
         seen, texture, lack = canvas.seen, canvas.texture.reshape(-1, 4), canvas.lack
         where = seen.count, seen.texel, seen.place, seen.weight
-        blend_views(*where, seen.opacity, faces.reshape(-1), *faces.shape[1:3], gains, texture)
+        height, width = faces.shape[1:3]
+        blend_views(*where, seen.opacity, faces.reshape(-1), height, width, gains, texture)
         for _ in range(iterations):
             for k, view in enumerate(canvas.views):
-                face = faces[k].reshape(len(faces[k]), -1)
+                face = faces[k].reshape(height, -1)
                 drawn = view.trusted, view.texel, *view.window
                 lacking(face, gains[k], *drawn, texture.reshape(-1), self._size, lack[k])
-            add_lacking(*where, lack.reshape(-1), *faces.shape[1:3], np.float32(STEP), texture)
+            add_lacking(*where, lack.reshape(-1), height, width, np.float32(STEP), texture)
 
     def _complete(self, texture: Floats, difference: Floats, care: Care, out: NDArray[np.uint8]) -> None:
         """Put the seen texels over the template, and the template's hair over both."""
