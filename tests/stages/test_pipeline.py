@@ -38,8 +38,13 @@ def test_no_sample_is_lost_between_the_stages(small_run: Path) -> None:
     assert sorted([*kept["id"], *dropped["id"]]) == [f"{number:06d}" for number in range(40)]
     assert all(len(reasons) > 0 for reasons in dropped["reasons"])
     categories = metrics(small_run, "categories")
-    assert categories["classified"] + categories["left_out"] == found["kept"]
-    assert sum(categories["categories"].values()) == categories["classified"]
+    left_out = categories["left_out_unknown"] + categories["left_out_too_small"]
+    assert categories["classified"] + left_out == found["kept"]
+    table = pl.read_parquet(small_run / "data/categories.parquet")
+    assert table["id"].to_list() == [f"{number:06d}" for number in range(40)]
+    assert sorted(table.filter(pl.col("reason") == "dropped by the filter")["id"]) == sorted(dropped["id"])
+    assert table["category"].drop_nulls().n_unique() == categories["categories"]
+    assert pl.read_csv(small_run / "plots/categories.csv")["members"].sum() == found["kept"]
 
 
 def test_parents_were_kept_and_belong_to_their_samples_category(small_run: Path) -> None:
@@ -79,6 +84,13 @@ def test_the_quality_table_is_about_what_was_made(small_run: Path) -> None:
     assert quality["ffhq_uv"]["id_std_percent"] < 100
     made = pl.read_parquet(small_run / "data/interpolate-measurements.parquet")
     assert quality["ffhq_uv_interpolate"]["bs_error"] == pytest.approx(made["bs_error"].mean(), abs=1e-5)
+    for by in ("category", "skin tone"):  # the groups' figures add up to the whole's
+        table = pl.read_csv(small_run / "plots/quality_by_category.csv").filter(
+            pl.col("by") == by, pl.col("data_set") == "ffhq_uv_interpolate"
+        )
+        assert table["samples"].sum() == 24
+        mean = (table["samples"] * table["bs_error"]).sum() / 24
+        assert mean == pytest.approx(made["bs_error"].mean(), abs=1e-4)
     with Image.open(small_run / "plots/samples.png") as sheet:
         assert sheet.size == (4 * 192, 4 * 192)
 

@@ -1,4 +1,6 @@
-"""classify: kept samples and their attributes -> data/categories.parquet and metrics/categories.json."""
+"""classify: kept samples and their attributes -> data/categories.parquet and metrics/categories.json;
+plots/categories.csv says what became of every category, plots/balance.csv how much of it the filter let through.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from ffhq_uv import config as settings
 from ffhq_uv.config import Config
 from ffhq_uv.quality.skin_tone import ita_class
 from ffhq_uv.selection.balance import balance
-from ffhq_uv.selection.classify import Bins, Values, classify
+from ffhq_uv.selection.classify import Bins, Values, census, classify
 from ffhq_uv.stages import files
 
 GENDER: dict[int | str | bool, str] = {0: "female", 1: "male"}
@@ -16,29 +18,36 @@ BEARD = ("no-beard", "beard")
 
 
 def run(config: Config) -> None:
-    """Sort the kept samples; show how many of each category and skin tone the filter let through."""
+    """Sort the kept samples. The others are listed too, with the category that they would have begun in."""
     section = config.classify
     axes = _axes(section)
     samples = _with_skin_tone(files.read_table(files.INDEX), files.read_table(files.MEASUREMENTS))
     passed = samples["id"].is_in(files.read_table(files.KEPT)["id"].implode())
-    categories = classify(
+    kept = classify(
         samples.filter(passed), axes, unknown=section.unknown, min_size=section.min_size, small=section.small
     )
-    files.write_table(files.CATEGORIES, categories)
+    every = classify(samples, axes, unknown="own").select("id", "fine")
+    dropped = every.filter(~passed).with_columns(
+        category=pl.lit(None, pl.String), reason=pl.lit("dropped by the filter")
+    )
+    files.write_table(files.CATEGORIES, pl.concat([kept, dropped]).sort("id"))
+    files.write_csv(files.PLOTS / "balance.csv", balance(every["fine"], passed).rename({"group": "category"}))
+    files.write_csv(files.PLOTS / "categories.csv", census(kept))
 
-    sizes = categories.drop_nulls("category").group_by("category").len().sort("category")
-    tones = balance(samples["skin_tone"], passed)
+    sizes: list[int] = kept.drop_nulls("category").group_by("category").len()["len"].to_list()
+    unknown = kept["category"].is_null() & kept["fine"].is_null()
     metrics = {
-        "categories": dict(sizes.iter_rows()),
-        "classified": int(sizes["len"].sum()),
-        "left_out": int(categories["category"].null_count()),
-        "skin_tone_kept_share": dict(tones.select("group", "kept_share").iter_rows()),
+        "categories": len(sizes),
+        "smallest": min(sizes, default=0),
+        "largest": max(sizes, default=0),
+        "classified": sum(sizes),
+        "merged": len(kept.filter(pl.col("fine") != pl.col("category"))),
+        "left_out_unknown": int(unknown.sum()),
+        "left_out_too_small": int(kept["category"].null_count() - unknown.sum()),
     }
     files.write_metrics("categories", metrics)
-    groups = classify(samples, axes, unknown="own")["fine"]
-    table = pl.concat([balance(groups, passed), tones.with_columns(group="skin tone: " + pl.col("group"))])
-    files.write_csv(files.PLOTS / "balance.csv", table)
-    print(f"{metrics['classified']:,} samples in {len(sizes):,} categories, {metrics['left_out']:,} left out")
+    left_out = len(kept) - metrics["classified"]
+    print(f"{metrics['classified']:,} samples in {len(sizes):,} categories, {left_out:,} left out")
 
 
 def _axes(section: settings.Classify) -> list[Bins | Values]:
@@ -47,7 +56,14 @@ def _axes(section: settings.Classify) -> list[Bins | Values]:
         Bins("age", section.age_edges),
         Bins("beard", section.beard_edges, BEARD if len(section.beard_edges) == 1 else None),
         *([Values("skin_tone")] if section.skin_tone else []),
+        *(_named(axis) for axis in section.also),
     ]
+
+
+def _named(axis: settings.Axis) -> Bins:
+    """The bins of a further attribute, named after it: several axes may have numbers alike."""
+    plain = Bins(axis.column, axis.edges)
+    return Bins(axis.column, axis.edges, tuple(f"{axis.column}-{name}" for name in plain.places()))
 
 
 def _with_skin_tone(samples: pl.DataFrame, measurements: pl.DataFrame) -> pl.DataFrame:

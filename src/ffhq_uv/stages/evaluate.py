@@ -1,4 +1,6 @@
-"""evaluate: the measurements of both data sets -> metrics/quality.json, the quality table."""
+"""evaluate: the measurements of both data sets -> metrics/quality.json, the quality table; the same by category and
+skin tone in plots/quality_by_category.csv.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from ffhq_uv.config import Config
 from ffhq_uv.quality.identity import identity_std, identity_std_bootstrap
 from ffhq_uv.quality.interval import mean_interval
+from ffhq_uv.quality.skin_tone import ita_class
 from ffhq_uv.stages import files
 from ffhq_uv.stages.table import markdown
 
@@ -23,22 +26,29 @@ Spread = tuple[float, NDArray[np.float64]]
 
 def run(config: Config) -> None:
     """Compare the data sets. ID std is given in per cent of the reference's, if there is a reference."""
-    reference = _spread(files.REFERENCE, config.seed)
+    source, new = _measured(files.MEASUREMENTS), _measured(files.INTERPOLATED_MEASUREMENTS)
+    kept = source.join(files.read_table(files.KEPT), on="id", how="semi")
+    reference = _spread(_measured(files.REFERENCE), config.seed)
     quality = {
         "encoder": config.identity.name,
-        "reference": _row(files.REFERENCE, reference, config.seed),
-        "ffhq_uv": _row(files.MEASUREMENTS, reference, config.seed),
-        "ffhq_uv_interpolate": _row(files.INTERPOLATED_MEASUREMENTS, reference, config.seed),
+        "reference": _row(_measured(files.REFERENCE), reference, config.seed),
+        "ffhq_uv": _row(source, reference, config.seed),
+        "kept": _row(kept, reference, config.seed),
+        "ffhq_uv_interpolate": _row(new, reference, config.seed),
     }
     files.write_metrics("quality", quality)
+    began = _began_in()
+    parts = {"ffhq_uv": (source, began), "kept": (kept, began), "ffhq_uv_interpolate": (new, _recipes())}
+    spread = None if reference is None else reference[0]
+    rows = [part for name, (table, groups) in parts.items() for part in _by_group(name, table, groups, spread)]
+    files.write_csv(files.PLOTS / "quality_by_category.csv", pl.concat(rows))
     print(markdown(quality))
 
 
-def _row(path: Path, reference: Spread | None, seed: int) -> dict[str, float | int | None]:
-    """A data set's figures; those that it does not have are None. BS error in grey levels."""
-    measured = _measured(path)
+def _row(measured: pl.DataFrame, reference: Spread | None, seed: int) -> dict[str, float | int | None]:
+    """A data set's figures; those that it does not have are left out. BS error in grey levels."""
     row: dict[str, float | int | None] = {"samples": len(measured)}
-    if (spread := _spread(path, seed)) is not None and reference is not None:
+    if (spread := _spread(measured, seed)) is not None and reference is not None:
         low, high = np.quantile(100 * spread[1] / reference[1], INTERVAL)
         row |= {"id_std": spread[0], "id_std_percent": 100 * spread[0] / reference[0]}
         row |= {"id_std_percent_low": float(low), "id_std_percent_high": float(high)}
@@ -49,12 +59,58 @@ def _row(path: Path, reference: Spread | None, seed: int) -> dict[str, float | i
     return row
 
 
-def _spread(path: Path, seed: int) -> Spread | None:
+def _spread(measured: pl.DataFrame, seed: int) -> Spread | None:
     """The spread of a data set's identities; None for fewer than two samples."""
-    embeddings = _measured(path)["identity"].to_list()
+    embeddings = measured["identity"].to_list()
     if len(embeddings) < 2:
         return None
     return identity_std(embeddings), identity_std_bootstrap(embeddings, seed)
+
+
+def _by_group(
+    data_set: str, measured: pl.DataFrame, categories: pl.DataFrame, reference: float | None
+) -> list[pl.DataFrame]:
+    """A row a category and a row a skin tone: data_set, by, group, samples, share (0..1), id_std_percent, bs_error.
+
+    categories    id, category
+    reference     ID std of the reference; without one, and of a single sample, the ID std is null
+    """
+    tones = measured.select("id", pl.col("skin_tone").map_elements(ita_class, pl.String).alias("group"))
+    groupings = {"category": categories.rename({"category": "group"}), "skin tone": tones}
+    tables = []
+    for by, groups in groupings.items():
+        joined = measured.join(groups.drop_nulls("group"), on="id").partition_by("group", as_dict=True)
+        rows = []
+        for (group,), members in sorted(joined.items()):
+            spread = identity_std(members["identity"].to_list()) if reference and len(members) > 1 else None
+            percent = None if spread is None or reference is None else 100 * spread / reference
+            share = len(members) / len(measured)
+            rows.append((data_set, by, group, len(members), share, percent, members["bs_error"].mean()))
+        tables.append(pl.DataFrame(rows, BY_GROUP, orient="row"))
+    return tables
+
+
+BY_GROUP = {
+    "data_set": pl.String,
+    "by": pl.String,
+    "group": pl.String,
+    "samples": pl.Int64,
+    "share": pl.Float64,
+    "id_std_percent": pl.Float64,
+    "bs_error": pl.Float64,
+}
+
+
+def _began_in() -> pl.DataFrame:
+    """id and category of the source's samples, also of those that the filter dropped where theirs still exists."""
+    table = files.read_table(files.CATEGORIES)
+    merged = table.drop_nulls("category").select("fine", "category").unique()
+    return table.select("id", "fine").join(merged, on="fine").select("id", "category")
+
+
+def _recipes() -> pl.DataFrame:
+    """id and category of the new samples."""
+    return files.read_table(files.RECIPES).select("id", "category")
 
 
 def _measured(path: Path) -> pl.DataFrame:
