@@ -1,4 +1,4 @@
-"""Time the published texture recipe on the real sample 01223 against a plain reading of it, in one run.
+"""Time both texture recipes on the real sample 01223 against a plain reading of the published one, in one run.
 
     FFHQ_UV_EXAMPLE=... python benchmarks/texture.py [--repeats 5] [--threads 2]
 
@@ -26,6 +26,7 @@ from PIL import Image
 from ffhq_uv.analysis.recorded import RecordedAnalysis
 from ffhq_uv.geometry import VIEWS
 from ffhq_uv.png import read_png
+from ffhq_uv.texture.faithful import FaithfulTexturer
 from ffhq_uv.texture.published import PublishedTexturer
 from ffhq_uv.texture.topology import load_topology
 from texture_reference import published_recipe
@@ -49,6 +50,8 @@ def main() -> None:
     geometry = RecordedAnalysis(example, assets)(faces, torch.zeros(1, 3, 18, 512), [ID])
     one = PublishedTexturer(topology)
     many = PublishedTexturer(topology, arguments.threads)
+    faithful = FaithfulTexturer(topology)
+    faithful_many = FaithfulTexturer(topology, arguments.threads)
     batch = faces.expand(2 * arguments.threads, -1, -1, -1, -1), geometry.select([0] * 2 * arguments.threads)
 
     def plain(images: torch.Tensor) -> np.ndarray:
@@ -73,6 +76,8 @@ def main() -> None:
         "plain reading": (lambda: plain(faces), 1),
         "published, 1 thread": (lambda: one(*batch), len(batch[0])),
         f"published, {arguments.threads} threads": (lambda: many(*batch), len(batch[0])),
+        "faithful, 1 thread": (lambda: faithful(*batch), len(batch[0])),
+        f"faithful, {arguments.threads} threads": (lambda: faithful_many(*batch), len(batch[0])),
         "plain reading, with PNG": (plain_with_png, 1),
         "published, 1 thread, with PNG": (ours_with_png, 1),
         f"published, {arguments.threads} threads, with PNG": (all_with_png, len(batch[0])),

@@ -157,18 +157,15 @@ class Head:
 
     def truth(self) -> Truth:
         exact = self.place(self.angle)
-        area = load_area(self.topology)
-        faces = np.zeros((3, FACE, FACE, 3), np.uint8)
+        faces, nearest, uv = shown_faces(self.topology, exact, self.full, FACE)
+        area = self.topology.minor_union[..., None].astype(float)
         seen = np.zeros_like(self.topology.inside)
         for view in range(len(VIEWS)):
-            depth, uv = draw(exact.xy[0, view].numpy(), exact.depth[0, view].numpy(), self.topology)
-            faces[view] = shrink(look_up(self.full, uv) * (depth < np.inf)[..., None])
-            self.skin[0, view] = torch.from_numpy(
-                shrink(look_up(area[..., None], uv) * (depth < np.inf)[..., None])[..., 0] > 254 / 255
-            )
-            seen |= visible(self.topology, exact, view, depth)
+            share = shrink(look_up(area, uv[view]) * (nearest[view] < np.inf)[..., None])
+            self.skin[0, view] = torch.from_numpy(share[..., 0] > 254 / 255)
+            seen |= visible(self.topology, exact, view, nearest[view])
         exact = replace(exact, skin=self.skin)
-        return Truth(self.topology, self.map, torch.from_numpy(faces)[None], exact, seen & self.topology.minor_union)
+        return Truth(self.topology, self.map, faces, exact, seen & self.topology.minor_union)
 
     def place(self, angle: torch.Tensor, shift: torch.Tensor | float = 0.0) -> Geometry:
         """Where the head lands; not clipped to the face."""
@@ -188,15 +185,21 @@ class Head:
         return self.place(self.angle + torch.from_numpy(turn).float(), torch.from_numpy(shift).float())
 
 
-def load_area(topology: Topology) -> NDArray[np.float64]:
-    return topology.minor_union.astype(float)
+def shown_faces(
+    topology: Topology, geometry: Geometry, picture: NDArray[np.uint8], side: int
+) -> tuple[torch.Tensor, list[NDArray[np.float64]], list[NDArray[np.float64]]]:
+    """The faces uint8 [1, 3, side, side, 3] of a head with this map; and every view's depth and UV, see `draw`."""
+    drawn = [draw(geometry.xy[0, view].numpy(), geometry.depth[0, view].numpy(), topology, side) for view in range(3)]
+    faces = [shrink(look_up(picture, uv) * (nearest < np.inf)[..., None]) for nearest, uv in drawn]
+    whole = torch.from_numpy(np.stack(faces).round().astype(np.uint8))[None]
+    return whole, [nearest for nearest, _ in drawn], [uv for _, uv in drawn]
 
 
 def draw(
-    xy: NDArray[np.float32], depth: NDArray[np.float32], topology: Topology
+    xy: NDArray[np.float32], depth: NDArray[np.float32], topology: Topology, side: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Depth [n H, n W] (inf where nothing is) and UV [n H, n W, 2] of every sample; triangle after triangle."""
-    side = FACE * SAMPLES
+    side *= SAMPLES
     nearest = np.full((side, side), np.inf)
     uv = np.zeros((side, side, 2))
     points = (xy.astype(float) + 0.5) * SAMPLES - 0.5
@@ -227,10 +230,10 @@ def look_up(picture: NDArray[np.generic], uv: NDArray[np.float64]) -> NDArray[np
     return found.reshape(*uv.shape[:2], -1)
 
 
-def shrink(samples: NDArray[np.float32]) -> NDArray[np.generic]:
-    """The mean of every pixel's samples; rounded if they are grey levels."""
-    mean = samples.reshape(FACE, SAMPLES, FACE, SAMPLES, -1).mean((1, 3))
-    return mean.round().astype(np.uint8) if mean.shape[-1] == 3 else mean
+def shrink(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean of every pixel's samples."""
+    side = len(samples) // SAMPLES
+    return samples.reshape(side, SAMPLES, side, SAMPLES, -1).mean((1, 3))
 
 
 def visible(topology: Topology, geometry: Geometry, view: int, nearest: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -13,6 +13,7 @@ from ffhq_uv.analysis.recorded import RecordedAnalysis
 from ffhq_uv.geometry import VIEWS, Geometry
 from ffhq_uv.png import read_png
 from ffhq_uv.texture import Textures
+from ffhq_uv.texture.faithful import FaithfulTexturer
 from ffhq_uv.texture.published import PublishedTexturer
 from ffhq_uv.texture.rasterise import rasterise_uv
 from ffhq_uv.texture.topology import Topology, load_topology
@@ -86,6 +87,31 @@ def test_map_is_close_to_the_published_map(textures: Textures) -> None:
     published = picture("dataset_project", "unwrap_texture", ID, f"{ID}_final_uv.png").astype(float)
     error = ((textures.maps[0].numpy() - published)[face] ** 2).mean()
     assert 10 * np.log10(255**2 / error) >= 28.6
+
+
+def test_faithful_map_is_close_to_the_published_map(
+    topology: Topology, faces: torch.Tensor, geometry: Geometry
+) -> None:
+    """A floor: the published map is upstream's own output, and the stand-in's head is not this person's."""
+    face = masks("dataset_project", "unwrap_texture", ID, f"{ID}_final_remap_masks.png").any(0)
+    published = picture("dataset_project", "unwrap_texture", ID, f"{ID}_final_uv.png").astype(float)
+    found = FaithfulTexturer(topology)(faces, geometry)
+    assert found.reasons == (None,)
+    error = ((found.maps[0].numpy() - published)[face] ** 2).mean()
+    assert 10 * np.log10(255**2 / error) >= 28.0
+
+
+@pytest.mark.slow
+def test_faithful_map_of_a_known_head_is_near_the_truth() -> None:
+    from texture_truth import Head, measure
+
+    head = Head(EXAMPLE, 1024)
+    truth = head.truth()
+    psnr, outside, _, seam = measure(FaithfulTexturer(head.topology), truth)
+    published, published_outside, *_ = measure(PublishedTexturer(head.topology), truth)
+    assert psnr >= max(48, published + 9)
+    assert outside >= published_outside + 9
+    assert seam <= 0.11
 
 
 def test_rasterised_mesh_is_unwrap_1024_info(topology: Topology) -> None:

@@ -26,7 +26,10 @@ LEAST_SHARE = 0.1
 """A view with a smaller share in a texel is left out: it would add more blur than knowledge, and time."""
 
 GOOD_ERROR, BAD_ERROR = 0.6, 1.5
-"""Registration errors (pixels) up to which the geometry is taken as exact, and from which on as a guess."""
+"""Registration errors up to which the geometry is taken as exact, and from which on as a guess, pixels at 1024.
+
+The first holds for faces of any size: it is what interpolation leaves.
+"""
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,12 @@ class Care:
     front: float
 
     @classmethod
-    def about(cls, error: float) -> Care:
-        """What is due to a registration error, pixels at 1024."""
-        guess = float(np.clip((error - GOOD_ERROR) / (BAD_ERROR - GOOD_ERROR), 0, 1))
+    def about(cls, error: float, scale: float) -> Care:
+        """What is due to a registration error (pixels), for faces of which 1024 are ``scale`` times the side."""
+        guess = float(np.clip((error - GOOD_ERROR) * scale / (BAD_ERROR - GOOD_ERROR), 0, 1))
         return cls(
             guess=guess,
-            margin=0.5 + 4 * guess,
+            margin=1 + 4 * guess,
             fade=0.001 + 30 * guess,
             least_cosine=0.1 + 0.2 * guess,
             fade_cosine=0.001 + 0.3 * guess,

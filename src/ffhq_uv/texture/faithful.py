@@ -107,7 +107,7 @@ class FaithfulTexturer:
         scale = 1024 / views.skin.shape[2]
         places, trust = self._scouts.look(views.xy, views.normals, views.skin)
         found = register(octaves(views.faces), places, trust)
-        care = Care.about(found.error * scale)
+        care = Care.about(found.error, scale)
         # what the views are off by is then shape, which the front view shows the least of
         shifts = found.shifts - np.float32(care.guess) * found.shifts[FRONT]
         few = slice(None, None, GAIN_SCOUTS)
