@@ -37,7 +37,7 @@ def test_the_committed_params_are_the_composition() -> None:
 @pytest.mark.parametrize(
     ("override", "named"),
     [
-        ("filter.bs_eror.max=3", ["filter.bs_eror", "bs_error, expression, valid_area_ratio"]),
+        ("filter.bs_eror.max=3", ["filter.bs_eror", "bs_error, expression, light, valid_area_ratio"]),
         ("filtr=strict", ["'filtr'", "filter", "generator"]),
         ("filter=strct", ["filter/strct", "off", "published", "strict"]),
         ("filter.bs_error.max=abc", ["filter.bs_error.max", "number", "'abc'"]),

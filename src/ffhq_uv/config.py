@@ -175,6 +175,7 @@ class Filter(Section):
     bs_error: Evenness
     valid_area_ratio: Minimum
     expression: Expressionless
+    light: Maximum
 
 
 class Axis(Section):

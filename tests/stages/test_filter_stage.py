@@ -78,3 +78,17 @@ def test_a_criterion_that_was_not_measured_stops_the_run(
     assert run(folder, "filter") == [1]
     assert "criterion expression is on" in capsys.readouterr().err
     assert not (folder / "data/kept.parquet").exists()
+
+
+def test_residual_light_that_was_not_estimated_passes_nobody(
+    copied: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copied(*INPUTS)
+    assert run(folder, "filter", overrides=("filter.light.max=0.2",)) == [1]
+    assert "criterion light is on" in capsys.readouterr().err
+    table = pl.read_parquet(folder / "data/measurements.parquet")
+    lit = pl.int_range(pl.len()).cast(pl.Float64) / 100
+    table.with_columns(light=lit).write_parquet(folder / "data/measurements.parquet")
+    assert run(folder, "filter", overrides=("filter=off", "filter.light.max=0.2")) == [0]
+    kept = pl.read_parquet(folder / "data/kept.parquet")
+    assert kept["id"].to_list() == table["id"].to_list()[:21]

@@ -64,16 +64,19 @@ def run(config: Config) -> None:
 
 def _criteria(config: Config) -> list[Criterion]:
     """The criteria that are switched on, their quantiles not yet resolved."""
-    bs_error, area = config.filter.bs_error, config.filter.valid_area_ratio
-    criteria = []
+    section, criteria = config.filter, []
+    bs_error, area, light = section.bs_error, section.valid_area_ratio, section.light
     if bs_error.max is not None or bs_error.quantile is not None:
         quantile = bs_error.quantile if bs_error.max is None else None
         criteria.append(Criterion("bs_error", COLUMNS[bs_error.normalise], "max", bs_error.max, quantile))
     if area.min is not None or area.quantile is not None:
         quantile = area.quantile if area.min is None else None
         criteria.append(Criterion("valid_area_ratio", "valid_area_ratio", "min", area.min, quantile))
-    if config.filter.expression.neutral:
+    if section.expression.neutral:
         criteria.append(Criterion("expression", "expression", "max", config.expression.neutral_max))
+    if light.max is not None or light.quantile is not None:
+        quantile = light.quantile if light.max is None else None
+        criteria.append(Criterion("light", "light", "max", light.max, quantile))
     return criteria
 
 
@@ -111,7 +114,7 @@ def _agreement(verdicts: pl.DataFrame, criteria: Sequence[Criterion], truth: pl.
 
 def _borderline(verdicts: pl.DataFrame, criteria: Sequence[Criterion]) -> list[list[Picture]]:
     """Published maps on both sides of every bound, nearest first. Two rows a criterion, in the order BS error, valid
-    area ratio, expression, of those switched on: the worst kept, and below them the best dropped.
+    area ratio, expression, light, of those switched on: the worst kept, and below them the best dropped.
     """
     index = files.read_table(files.INDEX)
     locations = dict(index.select("id", "uv_map").drop_nulls().iter_rows())
