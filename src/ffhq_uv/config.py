@@ -105,9 +105,15 @@ class Deep3DAnalysis(Section):
 Analysis = Annotated[StudioAnalysis | RecordedAnalysis | Deep3DAnalysis, Field(discriminator="name")]
 
 
-class Texture(Section):
+class PublishedTexture(Section):
     name: Literal["published"]
     size: Count
+
+
+class FaithfulTexture(Section):
+    name: Literal["faithful"]
+    size: Count
+    iterations: Annotated[int, Field(ge=0)]
 
 
 class Expression(Section):
@@ -231,7 +237,7 @@ class Config(Section):
     source: Source
     generator: Generator
     analysis: Analysis
-    texture: Texture
+    texture: Annotated[PublishedTexture | FaithfulTexture, Field(discriminator="name")]
     expression: Annotated[Expression | Recogniser, Field(discriminator="name")]
     identity: Annotated[Identity | ArcFace | OnnxIdentity, Field(discriminator="name")]
     light: Annotated[NoLight | DprLight, Field(discriminator="name")]

@@ -34,10 +34,10 @@ from ffhq_uv.stages.rooms import (
     build_generator,
     build_identity,
     build_light,
+    build_texturer,
 )
 from ffhq_uv.studio.recognise import is_studio
 from ffhq_uv.texture import Texturer
-from ffhq_uv.texture.published import PublishedTexturer
 from ffhq_uv.texture.topology import load_topology
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -173,7 +173,7 @@ def build(config: settings.Config) -> Chain:
     return Chain(
         build_generator(config),
         build_analysis(config),
-        PublishedTexturer(topology),
+        build_texturer(config, topology),
         torch.from_numpy(topology.minor_union),
         build_expression(config),
         *build_identity(config),

@@ -25,6 +25,10 @@ from ffhq_uv.quality.identity import dct_embedding
 from ffhq_uv.quality.onnx_encoder import OnnxFaceEncoder
 from ffhq_uv.quality.recogniser import ExpressionRecogniser, expression_score
 from ffhq_uv.stages import files
+from ffhq_uv.texture import Texturer
+from ffhq_uv.texture.faithful import FaithfulTexturer
+from ffhq_uv.texture.published import PublishedTexturer
+from ffhq_uv.texture.topology import Topology
 
 Expression = Callable[[Tensor, Geometry, Sequence[float | None]], Sequence[float | None]]
 """Scores (0 is neutral) of fronts uint8 [B, H, W, 3], their geometry and recorded smiles."""
@@ -64,6 +68,13 @@ def build_analysis(config: settings.Config) -> Analysis:
             return RecordedAnalysis(files.ARCHIVES, files.TOPO_ASSETS)
         case settings.Deep3DAnalysis(device=device, landmarks=landmarks):
             return Deep3DAnalysis(config.checkpoints, files.TOPO_ASSETS, device=device, fallback=landmarks.fallback)
+
+
+def build_texturer(config: settings.Config, topology: Topology) -> Texturer:
+    """The way of extracting textures that a configuration names."""
+    if isinstance(config.texture, settings.FaithfulTexture):
+        return FaithfulTexturer(topology, iterations=config.texture.iterations)
+    return PublishedTexturer(topology)
 
 
 def build_expression(config: settings.Config) -> Expression:
