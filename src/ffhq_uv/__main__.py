@@ -94,8 +94,8 @@ def _faces(words: list[str], params: Path | None) -> None:
     paths = dict(word.split("=", 1) for word in words if word.startswith(("latents=", "out=")))
     if paths.keys() != {"latents", "out"}:
         raise ConfigError("two paths expected: faces latents=PATH out=PATH")
-    from ffhq_uv.stages.rooms import build_generator
     from ffhq_uv.stages.faces import make_faces
+    from ffhq_uv.stages.rooms import build_generator
 
     config = read([word for word in words if word.split("=")[0] not in paths], params)
     summary = make_faces(Path(paths["latents"]), Path(paths["out"]), build_generator(config), config.engine.shard)

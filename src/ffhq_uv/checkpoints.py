@@ -60,8 +60,8 @@ def _unwrap_info(path: Path) -> object:
     return load_topology(path.parent, 1024)
 
 
-_MODELS = ("analysis=deep3d", "analysis=recorded", "analysis=studio", "texture=published")
-_TEXTURE = ("texture=published",)
+_MODELS = ("analysis=deep3d", "analysis=recorded", "analysis=studio", "texture=published", "texture=faithful")
+_TEXTURE = ("texture=published", "texture=faithful")
 
 PUBLISHED = (
     Published(CHECKPOINTS, "stylegan_model/stylegan2-ffhq-config-f.pkl", ("generator=stylegan2",), read_checkpoint),
