@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from pathlib import Path
 
 from omegaconf import OmegaConf
 
 from ffhq_uv.config import ConfigError, composed, read
-from ffhq_uv.engine import one_thread
+
+# Every process computes with one thread, so that the machine's number of cores changes no byte; the engine makes use of
+# the cores. The libraries read this when they are first imported.
+for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
+    os.environ[f"{library}_NUM_THREADS"] = "1"
 
 STAGES = {
     "config": "compose conf/ into params.yaml",
@@ -45,7 +50,6 @@ overrides (Hydra's syntax): seed=3  filter=strict  filter.bs_error.max=5.5  expe
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0, 1 for a failed run, 2 for a wrong call."""
     options = _parser().parse_intermixed_args(arguments)
-    one_thread()
     try:
         if options.command == "convert-checkpoint":
             _convert(options.words)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:  # whoever only needs the names of the views need not wait for torch
+    import torch
+    from torch import Tensor
 
 VIEWS = ("left", "front", "right")
 """A sample's views in the order of every view axis; named by the cheek that the viewer sees."""

@@ -17,9 +17,7 @@ from ffhq_uv.archive.scanning import scan
 from ffhq_uv.archive.writing import write_zip
 
 
-def zip_of(
-    path: Path, *members: tuple[str | zipfile.ZipInfo, bytes], compress: int = zipfile.ZIP_STORED
-) -> Path:
+def zip_of(path: Path, *members: tuple[str | zipfile.ZipInfo, bytes], compress: int = zipfile.ZIP_STORED) -> Path:
     with warnings.catch_warnings(), zipfile.ZipFile(path, "w", compress) as archive:
         warnings.simplefilter("ignore")
         for name, content in members:

@@ -72,11 +72,7 @@ def test_the_written_pickle_names_exactly_the_published_classes() -> None:
     models = "DetectedFace FaceRectangle FaceAttributes FacialHair HeadPose Emotion Hair HairColor Makeup"
     models += " Occlusion Blur Exposure Noise"
     enums = "Gender GlassesType HairColorType BlurLevel ExposureLevel NoiseLevel QualityForRecognition"
-    named = {
-        arg
-        for opcode, arg, _ in pickletools.genops(encode_ms_api(PUBLISHED_01223))
-        if opcode.name == "GLOBAL"
-    }
+    named = {arg for opcode, arg, _ in pickletools.genops(encode_ms_api(PUBLISHED_01223)) if opcode.name == "GLOBAL"}
     assert named == {f"{package}_models_py3 {name}" for name in models.split()} | {
         f"{package}_face_client_enums {name}" for name in enums.split()
     }
@@ -84,9 +80,7 @@ def test_the_written_pickle_names_exactly_the_published_classes() -> None:
 
 def values_of(kind: str) -> st.SearchStrategy[Any]:
     if kind in MODELS:
-        return st.fixed_dictionaries(
-            {field: st.none() | values_of(held) for field, held in MODELS[kind].items()}
-        )
+        return st.fixed_dictionaries({field: st.none() | values_of(held) for field, held in MODELS[kind].items()})
     if kind in ENUMS:
         return st.sampled_from(ENUMS[kind])
     if kind.startswith("list of "):

@@ -55,8 +55,6 @@ def test_the_five_points_of_the_landmarks(project: Path) -> None:
 
 
 def test_the_areas_of_the_remap_masks(project: Path) -> None:
-    masks = read_png(
-        (project / "unwrap_texture/01223/01223_final_remap_masks.png").read_bytes(), "remap_masks"
-    )
+    masks = read_png((project / "unwrap_texture/01223/01223_final_remap_masks.png").read_bytes(), "remap_masks")
     assert np.unique(masks).tolist() == [0, 255]
     np.testing.assert_allclose((masks > 0).mean((0, 1)), [0.2196, 0.2337, 0.2122], atol=5e-5)

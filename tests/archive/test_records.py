@@ -82,9 +82,7 @@ def test_what_is_no_meta_info_is_named(content: bytes) -> None:
 
 def test_light_is_checked_by_its_header_before_it_is_read() -> None:
     def header(shape: str, descr: str = "<f4", version: bytes = b"\x01\x00") -> bytes:
-        text = (
-            f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}".ljust(117).encode() + b"\n"
-        )
+        text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}".ljust(117).encode() + b"\n"
         return b"\x93NUMPY" + version + struct.pack("<H", len(text)) + text
 
     pickled = io.BytesIO()

@@ -22,10 +22,7 @@ from ffhq_uv.unpickle import NUMPY, Record, UnpickleError, load_torch, read_torc
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),
     lambda inner: (
-        st.lists(inner)
-        | st.tuples(inner, inner)
-        | st.lists(inner).map(tuple)
-        | st.dictionaries(st.text(), inner)
+        st.lists(inner) | st.tuples(inner, inner) | st.lists(inner).map(tuple) | st.dictionaries(st.text(), inner)
     ),
 )
 

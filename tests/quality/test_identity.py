@@ -6,12 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ffhq_uv.quality.identity import (
-    dct_embedding,
-    identity_std,
-    identity_std_bootstrap,
-    identity_std_interval,
-)
+from ffhq_uv.quality.identity import dct_embedding
+from ffhq_uv.quality.identity_std import identity_std, identity_std_bootstrap, identity_std_interval
 from ffhq_uv.quality.interval import mean_interval
 
 

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from ffhq_uv.quality.skin_tone import CHEEKS, ita, ita_class, skin_tone, srgb_to_lab
+from ffhq_uv.quality.skin_tone import CHEEKS, ita, skin_tone, srgb_to_lab
+from ffhq_uv.quality.tone_class import ita_class
 
 
 @pytest.mark.parametrize(

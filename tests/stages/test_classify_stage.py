@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 from tests.stages.conftest import run
 
-from ffhq_uv.quality.skin_tone import ita_class
+from ffhq_uv.quality.tone_class import ita_class
 
 INPUTS = tuple(f"data/{name}.parquet" for name in ("index", "measurements", "kept"))
 

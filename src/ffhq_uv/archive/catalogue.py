@@ -65,9 +65,7 @@ def catalogue(root: Path, data_set: str = "ffhq-uv") -> Catalogue:
     for a damaged or hostile zip or ``meta-info.json``, and where there is neither.
     """
     names = (data_set, f"{data_set}-face-latents", f"{data_set}-face-attributes")
-    folders = [
-        path for parent in ("dataset/", "") for name in names if (root / (path := parent + name)).is_dir()
-    ]
+    folders = [path for parent in ("dataset/", "") for name in names if (root / (path := parent + name)).is_dir()]
     project = list(scan(root, PROJECT))
     if not folders and not project:
         raise ArchiveError(f"{root}: no archives; expected dataset/{data_set}/ or {PROJECT}/")

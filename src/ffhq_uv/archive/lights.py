@@ -18,14 +18,10 @@ def decode_light(data: bytes, name: str) -> NDArray[np.float32]:
     stream = io.BytesIO(data)
     try:
         version = np.lib.format.read_magic(stream)
-        shape, _, dtype = (
-            np.lib.format.read_array_header_1_0(stream) if version == (1, 0) else (version, 0, None)
-        )
+        shape, _, dtype = np.lib.format.read_array_header_1_0(stream) if version == (1, 0) else (version, 0, None)
     except Exception as error:
         raise ArchiveError(f"{name}: not a readable .npy file ({error})") from error
     content = data[stream.tell() :]
     if shape != (1, 9, 1, 1) or dtype != np.dtype("<f4") or len(content) != 36:
-        raise ArchiveError(
-            f"{name}: {dtype} {shape} in {len(content)} bytes, expected float32 (1, 9, 1, 1) in 36"
-        )
+        raise ArchiveError(f"{name}: {dtype} {shape} in {len(content)} bytes, expected float32 (1, 9, 1, 1) in 36")
     return np.frombuffer(content, "<f4").astype(np.float32)

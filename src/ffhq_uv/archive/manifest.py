@@ -54,9 +54,7 @@ def _sha256(path: Path) -> str:
 
 
 def _kind(location: str) -> str:
-    return next(
-        (name for part in location.split("/") if (name := part.removesuffix(".zip")) in KINDS), "other"
-    )
+    return next((name for part in location.split("/") if (name := part.removesuffix(".zip")) in KINDS), "other")
 
 
 def _samples(root: Path, location: str) -> int:

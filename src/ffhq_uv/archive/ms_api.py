@@ -122,9 +122,7 @@ def _plain(kind: str, value: object, name: str) -> object:
         fields = MODELS[kind]
         if unknown := value.fields.keys() - {*fields, "additional_properties"}:
             raise ArchiveError(f"{name}: {kind} has no field {reprlib.repr(min(unknown))}")
-        return {
-            key: _plain(held, value.fields[key], name) for key, held in fields.items() if key in value.fields
-        }
+        return {key: _plain(held, value.fields[key], name) for key, held in fields.items() if key in value.fields}
     if kind.startswith("list of ") and isinstance(value, list):
         return [_plain(kind.removeprefix("list of "), item, name) for item in value]
     if type(value) in _KINDS.get(kind, ()) or (kind in ENUMS and value in ENUMS[kind]):
@@ -239,9 +237,7 @@ class _Writer:
 
     def put(self, *key: str) -> None:
         """Give the object on top of the stack the next place in the memo."""
-        self.out += (
-            struct.pack("<cB", b"q", self.count) if self.count < 256 else struct.pack("<cI", b"r", self.count)
-        )
+        self.out += struct.pack("<cB", b"q", self.count) if self.count < 256 else struct.pack("<cI", b"r", self.count)
         if key:
             self.places[key] = self.count
         self.count += 1

@@ -148,9 +148,7 @@ def encode_png(image: NDArray[np.uint8]) -> bytes:
 
 def write_meta_info(path: Path, records: Mapping[str, Mapping[str, object]]) -> None:
     """``meta-info.json``: per 6-digit id Age, Beard, Gender and Index-in-FFHQ; sorted, one record a line."""
-    lines = (
-        f'    "{id}": {json.dumps(records[id], sort_keys=True, allow_nan=False)}' for id in sorted(records)
-    )
+    lines = (f'    "{id}": {json.dumps(records[id], sort_keys=True, allow_nan=False)}' for id in sorted(records))
     write_bytes(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
 
@@ -159,9 +157,7 @@ def write_uv_map(data_set: Path, id: str, uv_map: NDArray[np.uint8]) -> None:
     write_bytes(data_set / "uv-maps" / _chunk(id) / f"{id}.png", encode_png(uv_map))
 
 
-def write_face_latents(
-    data_set: Path, id: str, latents: NDArray[np.float32], attributes: NDArray[np.float32]
-) -> None:
+def write_face_latents(data_set: Path, id: str, latents: NDArray[np.float32], attributes: NDArray[np.float32]) -> None:
     """Write a sample's codes [3, 18, 512] and attributes [3, 17] below ``face-latents/<chunk>/<id>/``."""
     folder = data_set / "face-latents" / _chunk(id) / id
     for view, latent, attribute in zip(VIEWS, latents, attributes, strict=True):

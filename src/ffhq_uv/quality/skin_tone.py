@@ -16,16 +16,6 @@ from torch import Tensor
 CHEEKS = ((430, 510, 310, 410), (430, 510, 614, 714))
 """Boxes (row0, row1, column0, column1; ends excluded) in a UV map of 1024, mirror images of each other."""
 
-CLASSES = (
-    (55.0, "very light"),
-    (41.0, "light"),
-    (28.0, "intermediate"),
-    (10.0, "tan"),
-    (-30.0, "brown"),
-    (-math.inf, "dark"),
-)
-"""The ITA, degrees, that a class lies above, and its name."""
-
 _MIN_SHARE = 0.1  # of the cheeks' texels must be covered
 _XYZ = (
     (0.4124564, 0.3575761, 0.1804375),
@@ -58,11 +48,6 @@ def ita(lightness: Tensor, yellow: Tensor) -> Tensor:
     For b* > 0, as skin has it, the textbook's arctan((L* - 50) / b*); atan2 keeps bluish texels in order.
     """
     return torch.rad2deg(torch.atan2(lightness - 50, yellow))
-
-
-def ita_class(degrees: float) -> str | None:
-    """The name of an ITA's skin-tone class; None for NaN."""
-    return next((name for bound, name in CLASSES if degrees > bound), None)
 
 
 def srgb_to_lab(colours: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import polars as pl
 
 from ffhq_uv import config as settings
 from ffhq_uv.config import Config
-from ffhq_uv.quality.skin_tone import ita_class
+from ffhq_uv.quality.tone_class import ita_class
 from ffhq_uv.selection.balance import balance
 from ffhq_uv.selection.classify import Bins, Values, census, classify
 from ffhq_uv.stages import files

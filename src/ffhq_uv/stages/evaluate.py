@@ -11,9 +11,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ffhq_uv.config import Config
-from ffhq_uv.quality.identity import identity_std, identity_std_bootstrap
+from ffhq_uv.quality.identity_std import identity_std, identity_std_bootstrap
 from ffhq_uv.quality.interval import mean_interval
-from ffhq_uv.quality.skin_tone import ita_class
+from ffhq_uv.quality.tone_class import ita_class
 from ffhq_uv.stages import files
 from ffhq_uv.stages.table import markdown
 

@@ -14,7 +14,7 @@ from ffhq_uv.archive.catalogue import read_uv_map
 from ffhq_uv.archive.containers import ArchiveError, Archives
 from ffhq_uv.config import Config
 from ffhq_uv.quality.agreement import agreement
-from ffhq_uv.quality.skin_tone import CLASSES, ita_class
+from ffhq_uv.quality.tone_class import CLASSES, ita_class
 from ffhq_uv.selection.balance import balance
 from ffhq_uv.selection.filter import Criterion, borderline, judge, resolve, summarise
 from ffhq_uv.stages import files

@@ -47,9 +47,7 @@ class Name:
     make: Make | None
 
 
-def unpickle(
-    data: bytes, table: Table, name: str, persistent: Callable[[object], object] | None = None
-) -> object:
+def unpickle(data: bytes, table: Table, name: str, persistent: Callable[[object], object] | None = None) -> object:
     """The value of a pickle (protocol 2 to 4), built only with the entries of ``table``.
 
     An object whose entry has a method ``build(state)`` is replaced, when BUILD comes, by what that returns.

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
-import torch
 
 from ffhq_uv.unpickle.arrays import NUMPY, count_of, numbers
 from ffhq_uv.unpickle.machine import Name, Table, UnpickleError, unpickle
@@ -81,6 +80,8 @@ def load_torch(path: Path, name: str | None = None) -> Any:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 _torch_root(archive)
+        import torch  # here: reading the archives' small files needs no torch, and it takes seconds to load
+
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         _damaged(name or path.name, error)
