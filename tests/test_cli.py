@@ -26,7 +26,7 @@ def test_the_stages_are_those_of_the_pipeline_in_its_order() -> None:
 
 def test_a_misspelt_key_names_the_keys_that_exist(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["filter", "filter.bs_eror.max=3"]) == 2
-    assert "bs_error, expression, valid_area_ratio" in capsys.readouterr().err
+    assert "bs_error, expression, light, valid_area_ratio" in capsys.readouterr().err
 
 
 def test_a_missing_input_is_one_clear_line(
