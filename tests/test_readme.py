@@ -18,12 +18,12 @@ def test_the_quality_table_is_that_of_the_committed_metrics() -> None:
 
 
 def test_every_override_shown_composes() -> None:
-    shown = re.findall(r"-S ([\w.]+=[^\s`]+)", README)
-    assert len(shown) >= 5
-    for override in shown:
-        key, values = override.split("=", 1)
-        for value in values.split(","):
-            read([f"{key}={value}"])
+    commands = re.findall(r"^dvc exp run .*", README, re.MULTILINE)
+    assert len(commands) >= 6
+    for command in commands:
+        overrides = re.findall(r"-S ([\w.]+)=(\S+)", command)
+        for choice in zip(*(values.split(",") for _, values in overrides), strict=True):  # a sweep stands alone
+            read([f"{key}={value}" for (key, _), value in zip(overrides, choice, strict=True)])
 
 
 def test_every_picture_and_file_shown_exists() -> None:
