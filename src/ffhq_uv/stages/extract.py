@@ -84,8 +84,6 @@ def run(config: Config) -> None:
         kept = verdict.filter(pl.col("status") == "kept")
         made = recipes.join(kept, on="id", how="semi")
         write_meta_info(out / "meta-info.json", _meta_info(made, config.interpolate.record_parents))
-        shown = shard(made.head(SHOWN))
-        _picture(_samples(config, mixer(shown), shown.recipes["id"].to_list()))
     rejected = verdict.filter(pl.col("status") == "dropped")
     files.write_table(files.REJECTED, rejected)
     files.write_table(files.INTERPOLATED_MEASUREMENTS, measurements.join(rejected, on="id", how="anti").sort("id"))
@@ -153,6 +151,8 @@ def _make(config: Config, mixer: Mixer, bounds: Sequence[Criterion], out: Path, 
     """Make a shard's samples; the maps and codes of those within bounds go below ``out``. The rows of measurements."""
     codes = mixer(shard)
     samples = _samples(config, codes, shard.recipes["id"].to_list())
+    if samples[0].id == "000000":
+        _picture(samples[:SHOWN])
     rows = [sample.row() for sample in samples]
     good = hold(pl.DataFrame(rows, SCHEMA), bounds)["status"] == "kept"
     people = shard.recipes.select("gender", "beard", "age").iter_rows()
