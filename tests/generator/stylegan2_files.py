@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+import tempfile
 import types
 import warnings
 import zipfile
@@ -237,11 +238,15 @@ class _Call:
         return self.call
 
 
+EVIDENCE = Path(tempfile.gettempdir()) / "ffhq-uv-hostile-pickle-ran"
+"""What the command of `hostile_pickle` would leave behind."""
+
+
 def hostile_pickle() -> bytes:
     """A pickle that would run a command where an unpickler lets it."""
     import os
 
-    return pickle.dumps(_Call(os.system, "touch /tmp/hostile"), 4)
+    return pickle.dumps(_Call(os.system, f"touch '{EVIDENCE}'"), 4)
 
 
 def _reconstruct(meta: Any) -> Any:
