@@ -16,7 +16,11 @@ SOURCE = ROOT / "src"
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 NO_RESULT = {
     "ffhq_uv/config.py",
-    "ffhq_uv/engine.py",
+    *(
+        f"ffhq_uv/engine/{name}.py"
+        for name in ("backend", "dask", "engine", "local", "part", "ray", "serial", "worker")
+    ),
+    *(f"ffhq_uv/stages/{name}.py" for name in ("engines", "key", "phases", "shards", "throughput", "work")),
     "ffhq_uv/stages/files.py",
     "ffhq_uv/stages/progress.py",
     "ffhq_uv/stages/table.py",

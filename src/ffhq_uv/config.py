@@ -218,10 +218,22 @@ class Interpolate(Section):
     gate: Gate
 
 
-class Engine(Section):
-    name: Literal["local"]
+class LocalEngine(Section):
+    name: Literal["local", "serial"]
     workers: Count | None
     shard: Count
+    gpus: Annotated[float, Field(ge=0)]
+
+
+class ClusterEngine(Section):
+    name: Literal["dask", "ray"]
+    address: str | None
+    workers: Count | None
+    shard: Count
+    gpus: Annotated[float, Field(ge=0)]
+
+
+Engine = LocalEngine | ClusterEngine
 
 
 class Failures(Section):
@@ -244,7 +256,8 @@ class Config(Section):
     filter: Filter
     classify: Classify
     interpolate: Interpolate
-    engine: Engine
+    engine: Annotated[Engine, Field(discriminator="name")]
+    shard: Annotated[str, Field(pattern=r"^\d+/\d+$")] | None
 
 
 def composed(overrides: Sequence[str] = (), params: Path | None = None) -> DictConfig:

@@ -25,6 +25,7 @@ from ffhq_uv.quality.area import valid_area_ratio
 from ffhq_uv.quality.bs_error import bs_error, mean_luma
 from ffhq_uv.quality.skin_tone import skin_tone
 from ffhq_uv.stages import files
+from ffhq_uv.stages.phases import phase
 from ffhq_uv.stages.rooms import (
     Expression,
     Fitted,
@@ -107,25 +108,29 @@ class Chain:
         return _one_by_one_if_it_fails(self._people, latents, ids, [None] * len(ids))
 
     def _samples(self, latents: Tensor, ids: Sequence[str], smiles: Sequence[float | None]) -> list[Sample]:
-        faces, reasons = self.generator(latents, ids)
-        geometry = self.analysis(faces, latents, ids)
+        with phase("generate"):
+            faces, reasons = self.generator(latents, ids)
+        with phase("analyse"):
+            geometry = self.analysis(faces, latents, ids)
         reasons = _first(reasons, geometry.reasons)
         good = [row for row, reason in enumerate(reasons) if reason is None]
         samples = {row: Sample(ids[row], reason) for row, reason in enumerate(reasons) if reason is not None}
         if good:
             found, fronts = geometry.select(good), faces[good, FRONT]
-            textures = self.texturer(faces[good], found)
-            errors = bs_error(textures.maps)
-            columns = {
-                "note": found.notes or [None] * len(good),
-                "bs_error": errors.tolist(),
-                "bs_error_of_luma": (100 * errors / mean_luma(textures.maps)).tolist(),
-                "valid_area_ratio": valid_area_ratio(textures.coverage, self.face).tolist(),
-                "expression": self.expression(fronts, found, [smiles[row] for row in good]),
-                "light": [None] * len(good) if self.light is None else self.light(fronts).tolist(),
-                "skin_tone": skin_tone(textures.maps, textures.coverage).tolist(),
-                "identity": self._embeddings(fronts, found).tolist(),
-            }
+            with phase("texture"):
+                textures = self.texturer(faces[good], found)
+            with phase("measure"):
+                errors = bs_error(textures.maps)
+                columns = {
+                    "note": found.notes or [None] * len(good),
+                    "bs_error": errors.tolist(),
+                    "bs_error_of_luma": (100 * errors / mean_luma(textures.maps)).tolist(),
+                    "valid_area_ratio": valid_area_ratio(textures.coverage, self.face).tolist(),
+                    "expression": self.expression(fronts, found, [smiles[row] for row in good]),
+                    "light": [None] * len(good) if self.light is None else self.light(fronts).tolist(),
+                    "skin_tone": skin_tone(textures.maps, textures.coverage).tolist(),
+                    "identity": self._embeddings(fronts, found).tolist(),
+                }
             for place, row in enumerate(good):
                 reason = textures.reasons[place]
                 samples[row] = Sample(
@@ -195,6 +200,8 @@ def _one_by_one_if_it_fails(
     try:
         return function(latents, ids, smiles)
     except Exception as error:
+        if isinstance(error, OSError) and files.cannot_write(error):
+            raise  # no fault of the sample's
         if len(ids) == 1:
             return [Sample(ids[0], f"error: {type(error).__name__}: {error}")]
     return [
