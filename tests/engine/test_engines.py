@@ -35,11 +35,8 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
         yield engine
 
 
-@pytest.fixture(scope="module", params=["local", "dask", "ray"])
-def mortal(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    """An engine whose workers may die."""
-    with Engine(backend(request.param)) as engine:
-        yield engine
+mortal = pytest.mark.parametrize("engine", ["local", "dask", "ray"], indirect=True)
+"""Engines whose workers may die."""
 
 
 def test_every_job_has_one_outcome(engine: Engine) -> None:
@@ -85,14 +82,16 @@ def test_a_worker_serves_many_jobs(engine: Engine) -> None:
     assert len(processes) <= 2
 
 
-def test_a_job_whose_worker_dies_once_is_done(mortal: Engine, tmp_path: Path) -> None:
+@mortal
+def test_a_job_whose_worker_dies_once_is_done(engine: Engine, tmp_path: Path) -> None:
     todo = [jobs.Deadly(number, tmp_path, times=int(number == 7)) for number in range(20)]
-    outcomes = list(mortal.outcomes(jobs.survive, todo))
+    outcomes = list(engine.outcomes(jobs.survive, todo))
     assert sorted(outcome.result for outcome in outcomes if outcome.result is not None) == list(range(20))
 
 
-def test_only_the_job_that_kills_is_given_up(mortal: Engine, tmp_path: Path) -> None:
+@mortal
+def test_only_the_job_that_kills_is_given_up(engine: Engine, tmp_path: Path) -> None:
     todo = [jobs.Deadly(number, tmp_path, times=99 * (number in {3, 4})) for number in range(12)]
-    outcomes = list(mortal.outcomes(jobs.survive, todo))
+    outcomes = list(engine.outcomes(jobs.survive, todo))
     assert {outcome.job.number for outcome in outcomes if outcome.lost} == {3, 4}
     assert sorted(outcome.job.number for outcome in outcomes) == list(range(12))
