@@ -11,11 +11,11 @@ import os
 import stat
 from collections import OrderedDict
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import TracebackType
 
 from ffhq_uv.archive.limits import PUBLISHED, Limits
-from ffhq_uv.zips import Zip, ZipError
+from ffhq_uv.zips import STORED, Zip, ZipError
 
 
 class ArchiveError(ValueError):
@@ -40,6 +40,10 @@ def split(location: str) -> tuple[str, str]:
     return (f"{head}.zip", member) if zipped else (location, "")
 
 
+def _outside(path: str) -> bool:
+    return path.startswith("/") or ".." in path.split("/")
+
+
 def open_zip(path: Path, limits: Limits = PUBLISHED) -> Zip:
     """Open a zip. ArchiveError names the file, what is wrong with it (`ffhq_uv.zips`), and a remedy."""
     try:
@@ -61,7 +65,7 @@ class Archives:
         """The whole file at a location, at most as large as the limits allow. Raises ArchiveError."""
         path, member = split(location)
         limit = self.limits.of(member or path)
-        if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        if _outside(path):
             raise ArchiveError(f"{location}: outside of the archives")
         try:
             if member:
@@ -69,6 +73,24 @@ class Archives:
             return self._read_file(self.root / path, location, limit)
         except OSError as error:
             raise ArchiveError(f"{location}: {error.strerror or error}") from error
+
+    def stored(self, location: str) -> tuple[int, int, bytes] | None:
+        """For a file that lies unpacked in a zip: where it begins in a piece of that zip, its length, and the piece.
+
+        Its CRC is not checked. None for any other file, and where `read` would raise an error.
+        """
+        path, member = split(location)
+        try:
+            if not member or _outside(path):
+                return None
+            directory = (archive := self._zip(path)).directory
+            if directory.method[at := directory.places[member]] != STORED:
+                return None
+            length = int(directory.size[at])
+            start, piece = archive.locate(member, self.limits.of(member))
+            return (start, length, piece) if length == directory.packed[at] else None
+        except (ArchiveError, ZipError, KeyError, OSError):
+            return None
 
     def _read_file(self, path: Path, location: str, limit: int) -> bytes:
         state = path.stat()

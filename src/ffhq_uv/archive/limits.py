@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+
+
+_KINDS = ("meta_info", "json", "npy", "pkl", "png", "pt")
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,10 @@ class Limits:
 
     def of(self, name: str) -> int:
         """The bound of a file by its name; 0 for kinds that are never read."""
-        path = PurePosixPath(name)
-        if path.name == "meta-info.json":
-            return self.meta_info
-        kinds = {".json": self.json, ".npy": self.npy, ".pkl": self.pkl, ".png": self.png, ".pt": self.pt}
-        return kinds.get(path.suffix.lower(), 0)
+        base = name.rpartition("/")[2].lower()
+        kind = "meta_info" if base == "meta-info.json" else base.rpartition(".")[2]
+        return int(getattr(self, kind)) if kind in _KINDS else 0
+
 
 
 PUBLISHED = Limits()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ffhq_uv.archive.containers import files, open_zip
+from ffhq_uv.archive.limits import PUBLISHED, Limits
 
 _NAME = re.compile(
     r"(?P<id>\d{5,6})(?:_(?P<view>left|front|right))?(?P<suffix>_latent|_final_[a-z0-9_]+)?"
@@ -36,7 +37,7 @@ class Member:
     location: str
 
 
-def scan(root: Path, *folders: str) -> Iterator[Member]:
+def scan(root: Path, *folders: str, limits: Limits = PUBLISHED) -> Iterator[Member]:
     """The published files below ``root`` (or below these of its folders), in a fixed order.
 
     Files with other names are passed over. Raises ArchiveError for a zip that is damaged or hostile.
@@ -45,7 +46,7 @@ def scan(root: Path, *folders: str) -> Iterator[Member]:
         for path in files(root / folder):
             location = path.relative_to(root).as_posix()
             if path.suffix == ".zip":
-                with open_zip(path) as archive:
+                with open_zip(path, limits) as archive:
                     names = [f"{location}!{name}" for name in archive.namelist()]
             else:
                 names = [location]
