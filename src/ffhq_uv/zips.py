@@ -13,6 +13,7 @@ import io
 import os
 import re
 import struct
+import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable
@@ -199,17 +200,17 @@ def remembered_at(path: Path) -> Path:
 def _remembered(path: Path, digest: bytes) -> Directory | None:
     """The directory that lies beside a zip, if it was made from exactly this zip's own. It was checked when made, and
     what it says of a member is held against the member's own header when that is read."""
-    with suppress(OSError, ValueError, KeyError, EOFError):
-        with np.load(remembered_at(path), allow_pickle=False) as held:
-            if held["digest"].tobytes() == digest:
-                names = held["names"].tobytes().decode("utf-8", "surrogateescape").split("\n")
-                return Directory(names, *(held[column] for column in _COLUMNS))
+    with (
+        suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile),
+        np.load(remembered_at(path), allow_pickle=False) as held,
+    ):
+        if held["digest"].tobytes() == digest:
+            names = held["names"].tobytes().decode("utf-8", "surrogateescape").split("\n")
+            return Directory(names, *(held[column] for column in _COLUMNS))
     return None
 
 
-def _central_directory(
-    length: int, piece: Callable[[int, int], bytes], max_members: int
-) -> tuple[int, bytes, int]:
+def _central_directory(length: int, piece: Callable[[int, int], bytes], max_members: int) -> tuple[int, bytes, int]:
     """Where the central directory begins, its bytes, and how many members it has."""
     tail_start = max(0, length - (1 << 16) - 22 - 20 - 56)
     tail = piece(tail_start, length - tail_start)
@@ -255,7 +256,9 @@ def _read_directory(raw: bytes, start: int, count: int) -> Directory:
         if at + 46 > total or not raw.startswith(b"PK\x01\x02", at):
             raise ZipError("not a readable zip (its directory is damaged)")
         entry = unpack(raw, at)
-        _, _, _, flags, method, _, _, crc, packed, size, name_length, extra_length, comment, disk, _, mode, offset = entry
+        _, _, _, flags, method, _, _, crc, packed, size, name_length, extra_length, comment, disk, _, mode, offset = (
+            entry
+        )
         at += 46
         named = raw[at : at + name_length]
         if _FULL32 in (packed, size, offset):
@@ -266,7 +269,13 @@ def _read_directory(raw: bytes, start: int, count: int) -> Directory:
             raise ZipError("not a readable zip (its directory is damaged)")
         names.append(_text(named, flags))
         lengths[number], flagged[number], modes[number] = name_length, flags, mode >> 16
-        offsets[number], packeds[number], sizes[number], crcs[number], methods[number] = offset, packed, size, crc, method
+        offsets[number], packeds[number], sizes[number], crcs[number], methods[number] = (
+            offset,
+            packed,
+            size,
+            crc,
+            method,
+        )
     if at != total:
         raise ZipError("not a readable zip (its directory is longer than it says)")
     _check_names(names)
@@ -278,9 +287,7 @@ def _read_directory(raw: bytes, start: int, count: int) -> Directory:
     return Directory(names, **table, end=_ends(names, offsets, lengths + packeds + np.uint64(30), start))
 
 
-def _ends(
-    names: list[str], offsets: NDArray[np.uint64], lengths: NDArray[np.uint64], start: int
-) -> NDArray[np.uint64]:
+def _ends(names: list[str], offsets: NDArray[np.uint64], lengths: NDArray[np.uint64], start: int) -> NDArray[np.uint64]:
     """Where each member must end: at the next one's first byte, or the directory's. Refuses what overlaps."""
     order = np.argsort(offsets, kind="stable")
     ends = np.empty_like(offsets)

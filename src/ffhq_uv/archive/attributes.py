@@ -14,7 +14,8 @@ from ffhq_uv.archive.containers import ArchiveError
 _ID = re.compile(r"\d{5,6}", re.ASCII)
 
 MAX_VALUES = 2_000_000
-"""Most objects and values of one JSON file; 100,000 samples take 500,000. Python needs 100 bytes for three of a file."""
+"""Most objects and values of one JSON file; 100,000 samples take 500,000. Python needs 100 bytes for three of a
+file."""
 
 
 @dataclass(frozen=True, slots=True)

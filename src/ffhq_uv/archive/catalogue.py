@@ -87,7 +87,10 @@ def catalogue(root: Path, data_set: str = "ffhq-uv", limits: Limits = PUBLISHED)
 
 
 def read_latents(
-    root: Path, table: pl.DataFrame, out: NDArray[np.float32], rows: Iterable[int] | None = None,
+    root: Path,
+    table: pl.DataFrame,
+    out: NDArray[np.float32],
+    rows: Iterable[int] | None = None,
     limits: Limits = PUBLISHED,
 ) -> Iterator[tuple[int, str | None]]:
     """Read the codes of a table's rows (by default all) into ``out`` float32 [len(table), V, 18, 512].

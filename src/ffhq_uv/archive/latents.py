@@ -35,9 +35,9 @@ def decode_latent(data: bytes, name: str) -> NDArray[np.float32]:
 class LatentReader:
     """Reads many codes: one carefully, and directly those whose files differ from it in their numbers only.
 
-    A torch file of 38 kB is nine tenths numbers; the rest (headers, names, the pickle, the directory) is the same in every
-    file that one version of torch wrote. What a careful reading found out about the one is then true of the other: five
-    times as fast, with every byte still checked, either against that file or by the CRC of its record.
+    A torch file of 38 kB is nine tenths numbers; the rest (headers, names, the pickle, the directory) is the same in
+    every file that one version of torch wrote. What a careful reading found out about the one is then true of the
+    other: five times as fast, with every byte still checked, either against that file or by the CRC of its record.
     """
 
     def __init__(self, archives: Archives) -> None:
@@ -45,7 +45,8 @@ class LatentReader:
         self._forms: dict[int, _Form] = {}
 
     def read(self, location: str) -> NDArray[np.float32]:
-        """The W+ code float32 [18, 512] at a location, not to be written to. As `decode_latent`; raises ArchiveError."""
+        """The W+ code float32 [18, 512] at a location, not to be written to. As `decode_latent`; raises
+        ArchiveError."""
         if self._forms and (found := self.archives.stored(location)):
             start, length, piece = found
             form = self._forms.get(length)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
 _KINDS = ("meta_info", "json", "npy", "pkl", "png", "pt")
 
 
@@ -26,7 +25,6 @@ class Limits:
         base = name.rpartition("/")[2].lower()
         kind = "meta_info" if base == "meta-info.json" else base.rpartition(".")[2]
         return int(getattr(self, kind)) if kind in _KINDS else 0
-
 
 
 PUBLISHED = Limits()

@@ -13,4 +13,6 @@ INTERVAL = 10.0
 
 def progress(total: int, what: str, unit: str = "sample") -> Any:
     """A bar on stderr with rate and time left; ``update(n)`` advances it. A context manager."""
-    return tqdm(total=total, desc=what, unit=unit, mininterval=0.1 if sys.stderr.isatty() else INTERVAL)
+    return tqdm(
+        total=total, desc=what, unit=unit, unit_scale=unit == "B", mininterval=0.1 if sys.stderr.isatty() else INTERVAL
+    )

@@ -41,8 +41,9 @@ class _Array:
 
 def count_of(shape: object) -> int:
     """The number of elements of a shape, which must be a tuple of plausible sizes."""
-    known = isinstance(shape, tuple) and len(shape) <= MAX_DIMENSIONS
-    if not known or not all(type(size) is int and 0 <= size < 2**40 for size in shape):  # type: ignore[attr-defined]
+    if not isinstance(shape, tuple) or len(shape) > MAX_DIMENSIONS:
+        raise UnpickleError(f"damaged array (shape {reprlib.repr(shape)})")
+    if not all(type(size) is int and 0 <= size < 2**40 for size in shape):
         raise UnpickleError(f"damaged array (shape {reprlib.repr(shape)})")
     return math.prod(shape)
 
