@@ -44,19 +44,42 @@ class StudioSource(Section):
     map_size: Count
 
 
-class FolderSource(Section):
-    name: Literal["folder"]
-    dataset: Path | None
-    dataset_project: Path | None
-    topo_assets: Path | None
+class PublishedSource(Section):
+    """Published archives: one place that holds the whole tree, or one for a part, which goes before."""
+
+    name: Literal["ffhq_uv", "folder"]
+    url: str | None
+    dataset: str | None
+    dataset_project: str | None
+    topo_assets: str | None
+    checkpoints: str | None
+    exclude: tuple[str, ...]
+    lock: Path | None
 
 
-class FfhqUvSource(Section):
-    name: Literal["ffhq_uv"]
-    path: Path | None
+Source = Annotated[StudioSource | PublishedSource, Field(discriminator="name")]
 
 
-Source = Annotated[StudioSource | FolderSource | FfhqUvSource, Field(discriminator="name")]
+class Pull(Section):
+    """How files get from the source to data/archives."""
+
+    mode: Literal["copy", "link"]
+    parallel: Annotated[int, Field(ge=1, le=64)]
+    tries: Count
+    downloads: Path
+
+
+class Limits(Section):
+    """The largest files that are read from archives, bytes, and the largest zips."""
+
+    meta_info: Count
+    json_: Annotated[int, Field(ge=1, alias="json")]
+    npy: Count
+    pkl: Count
+    png: Count
+    pt: Count
+    ratio: Annotated[float, Field(ge=1)]
+    members: Count
 
 
 class StudioGenerator(Section):
@@ -247,6 +270,8 @@ class Config(Section):
     checkpoints: Path
     failures: Failures
     source: Source
+    pull: Pull
+    limits: Limits
     generator: Generator
     analysis: Analysis
     texture: Annotated[PublishedTexture | FaithfulTexture, Field(discriminator="name")]

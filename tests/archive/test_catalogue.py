@@ -253,7 +253,7 @@ def test_the_manifest_counts_and_sums_every_file(tmp_path: Path) -> None:
     in_chunk_zips(tmp_path)
     write_bytes(tmp_path / "topo_assets/hair_mask.png", b"abc")
     write_bytes(tmp_path / ".hidden.part", b"")
-    entries = list(manifest(tmp_path))
+    entries = manifest(tmp_path).files
     assert [(entry.path, entry.kind, entry.samples) for entry in entries] == [
         ("dataset/ffhq-uv/face-latents/000.zip", "face-latents", 2),
         ("dataset/ffhq-uv/face-latents/001.zip", "face-latents", 1),

@@ -19,6 +19,7 @@ TOPO_ASSETS = ARCHIVES / "topo_assets"
 TRUTH = ARCHIVES / "truth.parquet"
 MANIFEST = Path("data/manifest.json")
 INDEX = Path("data/index.parquet")
+QUARANTINE = Path("data/quarantine.parquet")
 REFERENCE_INDEX = Path("data/reference-index.parquet")
 LATENTS = Path("data/latents")
 SAMPLE_CODES = LATENTS / "ffhq-uv.npy"

@@ -25,6 +25,9 @@ class _Lines:
 
 def progress(total: int, what: str, unit: str = "sample") -> Any:
     """A bar on stderr with rate and time left; ``update(n)`` advances it. A context manager."""
+    scaled = unit == "B"
     if sys.stderr.isatty():
-        return tqdm(total=total, desc=what, unit=unit)
-    return tqdm(total=total, desc=what, unit=unit, mininterval=INTERVAL, file=_Lines(), bar_format=LINE)
+        return tqdm(total=total, desc=what, unit=unit, unit_scale=scaled)
+    return tqdm(
+        total=total, desc=what, unit=unit, unit_scale=scaled, mininterval=INTERVAL, file=_Lines(), bar_format=LINE
+    )
