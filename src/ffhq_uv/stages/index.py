@@ -18,6 +18,8 @@ from ffhq_uv.stages.progress import progress
 def run(config: Config) -> None:
     """List the samples of both data sets and gather their codes; one that cannot be read keeps its row and reason."""
     found = catalogue(files.ARCHIVES)
+    if found.unread:
+        print(f"no emotions from {len(found.unread):,} records of the face service, such as {found.unread[0]}")
     with files.replacing_directory(files.LATENTS) as latents:
         samples = _read(found.samples, latents / files.SAMPLE_CODES.name, views=3)
         reference = _read(found.reference, latents / files.REFERENCE_CODES.name, views=1)

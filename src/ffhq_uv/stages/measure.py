@@ -18,22 +18,25 @@ from ffhq_uv.stages.codes import stored, whole
 from ffhq_uv.stages.doctor import check
 from ffhq_uv.stages.failures import check_failures
 from ffhq_uv.stages.progress import progress
+from ffhq_uv.stages.recorded import check_records, with_expressions
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Consecutive samples of a data set: their rows in its codes, their ids and recorded smiles (0..1)."""
+    """Consecutive samples of a data set: their rows in its codes, their ids and recorded expressions (0 is neutral)."""
 
     codes: Path
     rows: list[int]
     ids: list[str]
-    smiles: list[float | None]
+    expressions: list[float | None]
 
 
 def run(config: Config) -> None:
     """Measure both data sets; a sample that cannot be measured keeps its row, with the reason."""
     check(config)
     samples, reference = files.read_table(files.INDEX), files.read_table(files.REFERENCE_INDEX)
+    check_records(config, samples, reference)
+    samples, reference = (with_expressions(config, index) for index in (samples, reference))
     size = config.engine.shard
     shards = [*_shards(samples, files.SAMPLE_CODES, size), *_shards(reference, files.REFERENCE_CODES, size)]
     rows = {files.SAMPLE_CODES: _unread(samples), files.REFERENCE_CODES: _unread(reference)}
@@ -51,7 +54,7 @@ def run(config: Config) -> None:
 def _shards(index: pl.DataFrame, codes: Path, size: int) -> Iterator[Shard]:
     good = index.with_row_index("row").filter(pl.col("reason").is_null())
     for part in good.iter_slices(size):
-        yield Shard(codes, part["row"].to_list(), part["id"].to_list(), part["smile"].to_list())
+        yield Shard(codes, part["row"].to_list(), part["id"].to_list(), part["expression"].to_list())
 
 
 def _unread(index: pl.DataFrame) -> list[dict[str, object]]:
@@ -65,5 +68,5 @@ def _measure(config: Config, shard: Shard) -> list[dict[str, object]]:
     if shard.codes == files.REFERENCE_CODES:
         samples = chain.people(latents, shard.ids)
     else:
-        samples = chain.samples(latents, shard.ids, shard.smiles)
+        samples = chain.samples(latents, shard.ids, shard.expressions)
     return [sample.row() for sample in samples]
