@@ -140,7 +140,7 @@ class FaithfulTexture(Section):
 
 
 class Expression(Section):
-    name: Literal["coefficients", "recorded"]
+    name: Literal["coefficients", "recorded", "emotions"]
     neutral_max: float
 
 

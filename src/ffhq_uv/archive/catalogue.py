@@ -8,7 +8,8 @@ id            str, six digits, or five (then it is the FFHQ index)
 ffhq_index    str, five digits, or null
 gender        int, 1 male, 0 female
 age           float, years
-beard, smile  float 0..1; smile is null where only ``meta-info.json`` tells of the sample
+beard, smile  float 0..1; smile is that of the FFHQ image where only ``meta-info.json`` tells of the sample
+neutral       float 0..1, how neutral the face service found the expression of the FFHQ image, or null
 reason        str, null where nothing is wrong: ``duplicate_id``, ``missing_attributes``,
               ``attributes_unreadable: ...``, ``missing_view:left,right``, ``missing_latents`` (no view
               at all)
@@ -18,7 +19,7 @@ latents       list of str, location of each view's code, or null
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from ffhq_uv.archive.attributes import Attributes, decode_attributes, decode_met
 from ffhq_uv.archive.containers import ArchiveError, Archives, files
 from ffhq_uv.archive.latents import LatentReader
 from ffhq_uv.archive.limits import PUBLISHED, Limits
+from ffhq_uv.archive.ms_api import decode_ms_api, neutral_emotion
 from ffhq_uv.archive.scanning import Member, scan
 from ffhq_uv.geometry import VIEWS
 from ffhq_uv.png import PngError, read_png
@@ -41,6 +43,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "age": pl.Float64,
     "beard": pl.Float64,
     "smile": pl.Float64,
+    "neutral": pl.Float64,
     "reason": pl.String,
     "uv_map": pl.String,
     "latents": pl.List(pl.String),
@@ -51,10 +54,14 @@ PROJECT = "dataset_project"
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The tables of the module's text; either may be empty."""
+    """The tables of the module's text; either may be empty.
+
+    unread    why records of the face service could not be read; those samples have no ``neutral``
+    """
 
     samples: pl.DataFrame
     reference: pl.DataFrame
+    unread: tuple[str, ...] = ()
 
 
 def catalogue(root: Path, data_set: str = "ffhq-uv", limits: Limits = PUBLISHED) -> Catalogue:
@@ -73,17 +80,21 @@ def catalogue(root: Path, data_set: str = "ffhq-uv", limits: Limits = PUBLISHED)
     with Archives(root, limits) as archives:
         published = {} if not folders else _meta_info(archives, folders)
         attributes = _attributes(archives, project)
+        neutral, unread = _neutral(archives, project)
         reference = _table(
             (member for member in project if member.part == "latent" and not member.view), attributes, (None,)
         )
         if folders:
             members = list(scan(root, *folders, limits=limits))
             published = _attributes(archives, members) | published
-            return Catalogue(_table(members, published, VIEWS), reference)
-        views = [member for member in project if member.view or member.part == "uv_map"]
-        edited = {member.id for member in views}
-        attributes = {id: value for id, value in attributes.items() if id in edited}
-        return Catalogue(_table(views, attributes, VIEWS), reference)
+            samples = _table(members, published, VIEWS)
+        else:
+            views = [member for member in project if member.view or member.part == "uv_map"]
+            edited = {member.id for member in views}
+            samples = _table(views, {id: value for id, value in attributes.items() if id in edited}, VIEWS)
+        smiles = {id: known.smile for id, known in attributes.items() if isinstance(known, Attributes)}
+        samples, reference = (_with_photographs(table, smiles, neutral) for table in (samples, reference))
+        return Catalogue(samples, reference, unread)
 
 
 def read_latents(
@@ -153,6 +164,35 @@ def _attributes(archives: Archives, members: list[Member]) -> dict[str, Attribut
             found = f"attributes_unreadable: {error}"
         table[member.id] = "duplicate_id" if member.id in table else found
     return table
+
+
+def _neutral(archives: Archives, members: list[Member]) -> tuple[dict[str, float], tuple[str, ...]]:
+    """How neutral the face service found each image's expression; and why records could not be read."""
+    table: dict[str, float] = {}
+    unread: list[str] = []
+    for member in members:
+        if member.part != "ms_api":
+            continue
+        try:
+            record = decode_ms_api(archives.read(member.location), member.location)
+            neutral = neutral_emotion(record, member.location)
+        except ArchiveError as error:
+            unread.append(str(error))
+            continue
+        if neutral is not None:
+            table[member.id] = neutral
+    return table, tuple(unread)
+
+
+def _with_photographs(
+    table: pl.DataFrame, smiles: Mapping[str, float | None], neutral: Mapping[str, float]
+) -> pl.DataFrame:
+    """The table with what only the records of the FFHQ images tell, by their index."""
+
+    def recorded(values: Mapping[str, float | None]) -> pl.Expr:
+        return pl.col("ffhq_index").replace_strict(dict(values), default=None, return_dtype=pl.Float64)
+
+    return table.with_columns(smile=pl.coalesce("smile", recorded(smiles)), neutral=recorded(neutral))
 
 
 def _table(

@@ -31,6 +31,7 @@ from ffhq_uv.stages import files
 from ffhq_uv.stages.bounds import read_bounds
 from ffhq_uv.stages.chain import SCHEMA, Sample, build
 from ffhq_uv.stages.codes import stored, whole
+from ffhq_uv.stages.doctor import check
 from ffhq_uv.stages.failures import check_failures
 from ffhq_uv.stages.phases import phase
 from ffhq_uv.stages.picture import contact_sheet
@@ -84,6 +85,7 @@ def run(config: Config) -> None:
 
     A sample that fails keeps its row of measurements, with the reason, and has no map.
     """
+    check(config)
     bounds = _bounds(config)
     recipes = files.read_table(files.RECIPES)
     todo, spares = recipes.filter(~pl.col("spare")), recipes.filter("spare")
@@ -116,14 +118,19 @@ def run(config: Config) -> None:
 
 
 def _bounds(config: Config) -> tuple[Criterion, ...]:
-    """What new samples are held to. Raises ConfigError for a gate that none of them could pass."""
+    """What new samples are held to. Raises ConfigError where none of them could be made, or pass."""
+    if "recorded" in (config.generator.name, config.analysis.name):
+        raise ConfigError(
+            "new people have no recorded faces, nor a recorded analysis (generator=recorded, analysis=recorded): make "
+            "them with generator=stylegan2 analysis=deep3d"
+        )
     if not config.interpolate.gate.enabled:
         return ()
     bounds = read_bounds()
-    if config.expression.name == "recorded" and any(bound.column == "expression" for bound in bounds):
+    if config.expression.name in ("recorded", "emotions") and any(bound.column == "expression" for bound in bounds):
         raise ConfigError(
             "interpolate.gate holds new maps to a bound on expression, which nobody recorded of new people "
-            "(expression=recorded): choose expression=coefficients, or filter.expression.neutral=false"
+            f"(expression={config.expression.name}): choose expression=coefficients, or filter.expression.neutral=false"
         )
     return bounds
 

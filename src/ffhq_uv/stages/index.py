@@ -28,6 +28,8 @@ BATCH = 256
 def run(config: Config) -> None:
     """List the samples of both data sets and gather their codes; one that cannot be read keeps its row and reason."""
     found = catalogue(files.ARCHIVES, limits=limits(config))
+    if found.unread:
+        print(f"no emotions from {len(found.unread):,} records of the face service, such as {found.unread[0]}")
     with files.replacing_directory(files.LATENTS) as latents:
         samples = read(found.samples, latents / files.SAMPLE_CODES.name, 3, limits(config))
         reference = read(found.reference, latents / files.REFERENCE_CODES.name, 1, limits(config))

@@ -17,18 +17,19 @@ from ffhq_uv.stages.codes import stored, whole
 from ffhq_uv.stages.doctor import check
 from ffhq_uv.stages.failures import check_failures
 from ffhq_uv.stages.phases import phase
+from ffhq_uv.stages.recorded import check_records, with_expressions
 from ffhq_uv.stages.shards import running
 from ffhq_uv.stages.work import Work
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Consecutive samples of a data set: their rows in its codes, their ids and recorded smiles (0..1)."""
+    """Consecutive samples of a data set: their rows in its codes, their ids and recorded expressions (0 is neutral)."""
 
     codes: Path
     rows: list[int]
     ids: list[str]
-    smiles: list[float | None]
+    expressions: list[float | None]
 
     @property
     def label(self) -> str:
@@ -38,8 +39,8 @@ class Shard:
     def ones(self) -> list[Shard]:
         """A shard for every sample."""
         return [
-            Shard(self.codes, [row], [id], [smile])
-            for row, id, smile in zip(self.rows, self.ids, self.smiles, strict=True)
+            Shard(self.codes, [row], [id], [expression])
+            for row, id, expression in zip(self.rows, self.ids, self.expressions, strict=True)
         ]
 
 
@@ -47,6 +48,8 @@ def run(config: Config) -> None:
     """Measure both data sets; a sample that cannot be measured keeps its row, with the reason."""
     check(config)
     samples, reference = files.read_table(files.INDEX), files.read_table(files.REFERENCE_INDEX)
+    check_records(config, samples, reference)
+    samples, reference = (with_expressions(config, index) for index in (samples, reference))
     size = config.engine.shard
     shards = [*_shards(samples, files.SAMPLE_CODES, size), *_shards(reference, files.REFERENCE_CODES, size)]
     with running("measure", config) as run:
@@ -66,7 +69,7 @@ def run(config: Config) -> None:
 def _shards(index: pl.DataFrame, codes: Path, size: int) -> Iterator[Shard]:
     good = index.with_row_index("row").filter(pl.col("reason").is_null())
     for part in good.iter_slices(size):
-        yield Shard(codes, part["row"].to_list(), part["id"].to_list(), part["smile"].to_list())
+        yield Shard(codes, part["row"].to_list(), part["id"].to_list(), part["expression"].to_list())
 
 
 def _unread(index: pl.DataFrame) -> pl.DataFrame:
@@ -81,5 +84,5 @@ def _measure(config: Config, _: Work, shard: Shard) -> tuple[pl.DataFrame, list[
     if shard.codes == files.REFERENCE_CODES:
         samples = chain.people(latents, shard.ids)
     else:
-        samples = chain.samples(latents, shard.ids, shard.smiles)
+        samples = chain.samples(latents, shard.ids, shard.expressions)
     return pl.DataFrame([sample.row() for sample in samples], SCHEMA), []
