@@ -76,7 +76,8 @@ def cases(head: Head, seeds: int) -> dict[str, list[Truth]]:
         f"{error} px": [replace(clean, geometry=head.misplaced(error, seed)) for seed in range(seeds)]
         for error in (1, 2)
     }
-    return {"clean": [clean], "gains": [replace(clean, faces=lit)], **off}
+    shaped = replace(clean, geometry=head.place(head.angle, shape=head.model.mean))
+    return {"clean": [clean], "gains": [replace(clean, faces=lit)], **off, "shape": [shaped]}
 
 
 def measure(texturer: Texturer, truth: Truth) -> tuple[float, float, float, float]:
@@ -136,11 +137,14 @@ class Head:
         exact = replace(exact, skin=self.skin)
         return Truth(self.topology, self.map, faces, exact, seen & self.topology.minor_union)
 
-    def place(self, angle: torch.Tensor, shift: torch.Tensor | float = 0.0) -> Geometry:
-        """Where the head lands; not clipped to the face."""
-        crop, depth = project(self.vertices.expand(3, -1, -1), angle, self.translation)
+    def place(
+        self, angle: torch.Tensor, shift: torch.Tensor | float = 0.0, shape: torch.Tensor | None = None
+    ) -> Geometry:
+        """Where the head, or one of another ``shape``, lands; not clipped to the face."""
+        vertices = self.vertices if shape is None else shape
+        crop, depth = project(vertices.expand(3, -1, -1), angle, self.translation)
         xy = torch.stack([alignment.crop_to_image(view) for alignment, view in zip(self.alignments, crop, strict=True)])
-        normals = vertex_normals(self.vertices, self.model.triangles, self.model.vertex_faces)
+        normals = vertex_normals(vertices, self.model.triangles, self.model.vertex_faces)
         turned = normals @ rotation(angle).transpose(-1, -2)
         none = torch.zeros(1, 3, 0)
         return Geometry((xy + shift)[None], depth[None], turned[None], self.skin, none, none, (None,))

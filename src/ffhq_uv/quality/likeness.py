@@ -15,7 +15,7 @@ SSIM_LUMINANCE, SSIM_CONTRAST = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 """Its constants C1 and C2, which keep flat and dark places stable."""
 
 SEAM_SIGMA = 3.0
-"""Blur before the gradient of the error is taken, texels at 1024: grain is no seam."""
+"""Blur before the gradient of the error is taken, texels: grain is no seam."""
 SEAM_PERCENTILE = 99
 
 
@@ -52,11 +52,10 @@ def seam(found: Map, true: Map, where: Mask) -> float:
     Arguments of `psnr`; ``where`` must not vanish when two texels are taken off its border.
     """
     _check(found, true, where)
-    sigma = SEAM_SIGMA * len(where) / 1024
     share = where.astype(np.float32)
     error = (found.astype(np.float32) - true.astype(np.float32)).mean(-1) * share
-    known = np.maximum(cv2.GaussianBlur(share, (0, 0), sigma), 1e-3)
-    error = cv2.GaussianBlur(error, (0, 0), sigma) / known
+    known = np.maximum(cv2.GaussianBlur(share, (0, 0), SEAM_SIGMA), 1e-3)
+    error = cv2.GaussianBlur(error, (0, 0), SEAM_SIGMA) / known
     inner = cv2.erode(share, np.ones((5, 5)), borderType=cv2.BORDER_CONSTANT, borderValue=0) > 0
     if not inner.any():
         raise ValueError("the compared texels are all border: no seam can be told from it")
