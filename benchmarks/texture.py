@@ -24,6 +24,7 @@ import torch
 from PIL import Image
 
 from ffhq_uv.analysis.recorded import RecordedAnalysis
+from ffhq_uv.archive.writing import encode_png
 from ffhq_uv.geometry import VIEWS
 from ffhq_uv.png import read_png
 from ffhq_uv.texture.faithful import FaithfulTexturer
@@ -63,8 +64,7 @@ def main() -> None:
         Image.fromarray(plain(torch.from_numpy(images)[None])).save(io.BytesIO(), "PNG")
 
     def ours_with_png() -> None:
-        texture = many(decode(files), geometry).maps[0].numpy()
-        Image.fromarray(texture).save(io.BytesIO(), "PNG", compress_type=2)
+        encode_png(many(decode(files), geometry).maps[0].numpy())
 
     def all_with_png() -> None:
         with ThreadPoolExecutor(arguments.threads) as pool:

@@ -25,6 +25,7 @@ from ffhq_uv.analysis.morphable import MorphableModel
 from ffhq_uv.camera import Alignment, project, rotation, vertex_normals
 from ffhq_uv.geometry import VIEWS, Geometry
 from ffhq_uv.png import read_png
+from ffhq_uv.quality.likeness import psnr, seam, ssim
 from ffhq_uv.texture import Texturer
 from ffhq_uv.texture.faithful import FaithfulTexturer
 from ffhq_uv.texture.published import POISSON_BOXES, PublishedTexturer
@@ -75,7 +76,8 @@ def cases(head: Head, seeds: int) -> dict[str, list[Truth]]:
         f"{error} px": [replace(clean, geometry=head.misplaced(error, seed)) for seed in range(seeds)]
         for error in (1, 2)
     }
-    return {"clean": [clean], "gains": [replace(clean, faces=lit)], **off}
+    shaped = replace(clean, geometry=head.place(head.angle, shape=head.model.mean))
+    return {"clean": [clean], "gains": [replace(clean, faces=lit)], **off, "shape": [shaped]}
 
 
 def measure(texturer: Texturer, truth: Truth) -> tuple[float, float, float, float]:
@@ -94,33 +96,6 @@ def measure(texturer: Texturer, truth: Truth) -> tuple[float, float, float, floa
         ssim(found, truth.map, truth.visible),
         seam(found, truth.map, truth.visible),
     )
-
-
-def psnr(found: NDArray[np.uint8], true: NDArray[np.uint8], where: NDArray[np.bool_]) -> float:
-    error = (found.astype(float) - true)[where]
-    return float(10 * np.log10(255**2 / (error**2).mean()))
-
-
-def ssim(found: NDArray[np.uint8], true: NDArray[np.uint8], where: NDArray[np.bool_]) -> float:
-    """Mean structural similarity of the luma over ``where``; Gaussian windows of sigma 1.5 (Wang 2004)."""
-    a, b = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(float) for image in (found, true))
-
-    def mean(image: NDArray[np.float64]) -> NDArray[np.float64]:
-        return cv2.GaussianBlur(image, (11, 11), 1.5)
-
-    first, second = 6.5025, 58.5225
-    ma, mb = mean(a), mean(b)
-    va, vb, cov = mean(a * a) - ma * ma, mean(b * b) - mb * mb, mean(a * b) - ma * mb
-    index = (2 * ma * mb + first) * (2 * cov + second) / ((ma**2 + mb**2 + first) * (va + vb + second))
-    return float(index[where].mean())
-
-
-def seam(found: NDArray[np.uint8], true: NDArray[np.uint8], where: NDArray[np.bool_]) -> float:
-    share = where.astype(np.float32)
-    error = (found.astype(np.float32) - true.astype(np.float32)).mean(-1) * share
-    error = cv2.GaussianBlur(error, (0, 0), 3) / np.maximum(cv2.GaussianBlur(share, (0, 0), 3), 1e-3)
-    inner = cv2.erode(where.astype(np.uint8), np.ones((5, 5))) > 0
-    return float(np.percentile(np.hypot(*np.gradient(error))[inner], 99))
 
 
 class Head:
@@ -162,11 +137,14 @@ class Head:
         exact = replace(exact, skin=self.skin)
         return Truth(self.topology, self.map, faces, exact, seen & self.topology.minor_union)
 
-    def place(self, angle: torch.Tensor, shift: torch.Tensor | float = 0.0) -> Geometry:
-        """Where the head lands; not clipped to the face."""
-        crop, depth = project(self.vertices.expand(3, -1, -1), angle, self.translation)
+    def place(
+        self, angle: torch.Tensor, shift: torch.Tensor | float = 0.0, shape: torch.Tensor | None = None
+    ) -> Geometry:
+        """Where the head, or one of another ``shape``, lands; not clipped to the face."""
+        vertices = self.vertices if shape is None else shape
+        crop, depth = project(vertices.expand(3, -1, -1), angle, self.translation)
         xy = torch.stack([alignment.crop_to_image(view) for alignment, view in zip(self.alignments, crop, strict=True)])
-        normals = vertex_normals(self.vertices, self.model.triangles, self.model.vertex_faces)
+        normals = vertex_normals(vertices, self.model.triangles, self.model.vertex_faces)
         turned = normals @ rotation(angle).transpose(-1, -2)
         none = torch.zeros(1, 3, 0)
         return Geometry((xy + shift)[None], depth[None], turned[None], self.skin, none, none, (None,))

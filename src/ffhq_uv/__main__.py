@@ -23,6 +23,7 @@ STAGES = {
     "pull": "bring the published archives to data/archives",
     "index": "read them: attributes and latent codes of every sample",
     "measure": "generate faces, extract textures, measure them",
+    "truth": "compare both ways of extracting textures with the studio's true maps",
     "filter": "keep the samples that are evenly lit, unhidden and neutral",
     "classify": "sort the kept samples into categories",
     "interpolate": "draw parents and weights of the new samples",

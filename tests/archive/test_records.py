@@ -152,6 +152,16 @@ def test_a_png_bomb_stops_at_its_header() -> None:
     tracemalloc.stop()
 
 
+def test_pixels_that_end_too_early_and_animations_are_refused() -> None:
+    for rows in (b"\0" + bytes(6), b"\0" + bytes(6) + b"\0"):
+        with pytest.raises(PngError, match="x: damaged PNG"):
+            read_png(png((2, 2), rows=rows), "x")
+    buffer = io.BytesIO()
+    Image.new("RGB", (2, 2)).save(buffer, "PNG", save_all=True, append_images=[Image.new("RGB", (2, 2), (9, 9, 9))])
+    with pytest.raises(PngError, match="an animation"):
+        read_png(buffer.getvalue(), "x")
+
+
 def test_every_truncation_and_every_flipped_byte_is_noticed() -> None:
     image = np.random.default_rng(0).integers(0, 255, (8, 8, 3), np.uint8)
     content = encode_png(image)

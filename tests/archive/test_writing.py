@@ -70,7 +70,6 @@ def test_pictures_come_back(image: np.ndarray) -> None:
 
 
 def test_a_map_is_not_larger_than_in_pillows_default() -> None:
-    """``compress_type`` is undocumented; this notices when it stops meaning Huffman-only deflate."""
     noise = np.random.default_rng(0).normal(0, 6, (256, 256, 3)) + np.linspace(60, 200, 256)[:, None, None]
     image = noise.round().clip(0, 255).astype(np.uint8)
     default = io.BytesIO()

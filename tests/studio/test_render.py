@@ -11,6 +11,7 @@ from ffhq_uv.analysis.studio import StudioAnalysis
 from ffhq_uv.generator.studio import StudioGenerator
 from ffhq_uv.studio import light, render
 from ffhq_uv.studio.codes import encode
+from ffhq_uv.studio.fields import fields
 from ffhq_uv.studio.head import head
 from ffhq_uv.studio.person import draw, person
 from ffhq_uv.studio.publish import normalised
@@ -224,3 +225,21 @@ def test_the_analysis_names_broken_codes_and_its_noise_depends_on_seed_and_id_on
     error = alone.identity - exact(faces[:1], good[None], ["a"]).identity
     assert 0.05 < error.std() < 0.15
     assert torch.equal(alone.skin, exact(faces[:1], good[None], ["a"]).skin)
+
+
+def test_seen_skin_is_the_bare_skin_that_a_view_shows() -> None:
+    base = draw((21, 5), True) | {"fringe": -0.5, "strand": 0.0}
+    skin = fields(SIZE).skin
+    seen = {}
+    for fringe in (-0.5, 0.9):
+        front = encode(base | {"fringe": fringe}, (21, 5))
+        three, one = ([render_turn(front, yaw) for yaw in yaws] for yaws in ((30, 0, -30), (0,)))
+        seen[fringe] = render.seen_skin(three, SIZE, SIZE)
+        assert not (seen[fringe] & ~skin).any()
+        assert render.seen_skin(one, SIZE, SIZE).sum() < seen[fringe].sum()
+    assert seen[-0.5].sum() > 0.98 * skin.sum()
+    fringed = (
+        np.abs(render.true_map(front, SIZE).astype(int) - render.true_map(encode(base, (21, 5)), SIZE)).max(-1) > 9
+    )
+    assert (fringed & skin).sum() > 0.1 * skin.sum()
+    assert not (fringed & seen[0.9]).any()

@@ -9,10 +9,11 @@ import torch
 from dome import COLUMNS, ROWS, dome_geometry, dome_topology, smooth_faces, spoilt, with_rows
 
 from ffhq_uv.geometry import Geometry
+from ffhq_uv.quality.likeness import psnr, seam
 from ffhq_uv.texture.faithful import FaithfulTexturer
 from ffhq_uv.texture.published import PublishedTexturer
 from ffhq_uv.texture.topology import Topology
-from texture_truth import psnr, seam, shown_faces
+from texture_truth import shown_faces
 
 FACE = 320
 SIZE = 256

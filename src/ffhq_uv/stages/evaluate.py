@@ -5,6 +5,7 @@ skin tone in plots/quality_by_category.csv.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -29,13 +30,15 @@ def run(config: Config) -> None:
     source, new = _measured(files.MEASUREMENTS), _measured(files.INTERPOLATED_MEASUREMENTS)
     kept = source.join(files.read_table(files.KEPT), on="id", how="semi")
     reference = _spread(_measured(files.REFERENCE), config.seed)
-    quality = {
+    quality: dict[str, Any] = {
         "encoder": config.identity.name,
         "reference": _row(_measured(files.REFERENCE), reference, config.seed),
         "ffhq_uv": _row(source, reference, config.seed),
         "kept": _row(kept, reference, config.seed),
         "ffhq_uv_interpolate": _row(new, reference, config.seed),
     }
+    if textures := _textures(files.read_table(files.TEXTURE_TRUTH)):
+        quality["textures"] = textures
     files.write_metrics("quality", quality)
     began = _began_in()
     parts = {"ffhq_uv": (source, began), "kept": (kept, began), "ffhq_uv_interpolate": (new, _recipes())}
@@ -57,6 +60,15 @@ def _row(measured: pl.DataFrame, reference: Spread | None, seed: int) -> dict[st
         row |= {"bs_error": float(np.mean(errors.to_numpy())), "bs_error_low": low, "bs_error_high": high}
         row |= {"valid_area_ratio": float(np.mean(measured["valid_area_ratio"].to_numpy()))}
     return row
+
+
+def _textures(truth: pl.DataFrame) -> dict[str, dict[str, float | int]]:
+    """Means of each method's figures against the true maps; none where nobody knows these."""
+    found = {}
+    for (method,), part in truth.filter(pl.col("reason").is_null()).group_by("method", maintain_order=True):
+        figures = part.select("psnr", "ssim", "coverage", "seam").mean().row(0, named=True)
+        found[str(method)] = {"samples": len(part), **figures}
+    return found
 
 
 def _spread(measured: pl.DataFrame, seed: int) -> Spread | None:

@@ -26,6 +26,7 @@ SAMPLE_CODES = LATENTS / "ffhq-uv.npy"
 REFERENCE_CODES = LATENTS / "reference.npy"
 MEASUREMENTS = Path("data/measurements.parquet")
 REFERENCE = Path("data/reference.parquet")
+TEXTURE_TRUTH = Path("data/texture-truth.parquet")
 KEPT = Path("data/kept.parquet")
 DROPPED = Path("data/dropped.parquet")
 BOUNDS = Path("data/bounds.parquet")

@@ -19,7 +19,7 @@ from ffhq_uv.studio.fields import above_hairline, fields
 from ffhq_uv.studio.head import SIDE, head, ramp
 from ffhq_uv.studio.person import Person, person
 from ffhq_uv.studio.raster import rasterise, resolve
-from ffhq_uv.studio.skin import paint, paint_hair
+from ffhq_uv.studio.skin import Hair, paint, paint_hair
 from ffhq_uv.texture.rasterise import rasterise_uv
 
 Floats = NDArray[np.float32]
@@ -250,6 +250,35 @@ def _all_skin(layers: NDArray[np.uint8], values: Floats, region: NDArray[np.bool
             out[i, j] = skin
 
 
+def seen_skin(views: Sequence[Codes], size: int, map_size: int) -> NDArray[np.bool_]:
+    """Texels of the face's skin, bare in the `true_map`, that some view of ``size`` pixels shows; bool [S, S].
+
+    Drawn with at least two samples a texel's side, so that hair, nose and the head itself hide what they hide.
+    """
+    people = [person(codes) for codes in views]
+    front = people[len(people) // 2]
+    shown, hair = scene(front), paint_hair(front, size)
+    bare = fields(map_size).skin & (_hides(hair if size == map_size else paint_hair(front, map_size)) == 0)
+    hit = np.zeros(bare.shape, np.bool_)
+    for one in people:
+        buffers = sample(one, shown, hair.cover, size, max(2, -(-2 * map_size // size)))
+        _mark_head(buffers.layers, buffers.values, hit)
+    # samples may step over a texel, nothing that hides skin is as small
+    closed = cv2.morphologyEx(hit.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    return np.asarray((closed > 0) & bare)
+
+
+@njit(cache=True)
+def _mark_head(layers: NDArray[np.uint8], values: Floats, out: NDArray[np.bool_]) -> None:
+    """Mark in ``out`` [S, S] the texels that samples of the head show."""
+    side = len(out)
+    for i in range(len(layers)):
+        for j in range(len(layers)):
+            if layers[i, j] == 1:
+                u, v = values[i, j, 0], values[i, j, 1]
+                out[min(int((1 - v) * side), side - 1), min(int(u * side), side - 1)] = True
+
+
 def true_map(front: Codes, size: int) -> NDArray[np.uint8]:
     """The UV map that a perfect extraction of a sample would give: uint8 RGB [size, size, 3].
 
@@ -260,8 +289,13 @@ def true_map(front: Codes, size: int) -> NDArray[np.uint8]:
     shown, hair = scene(one), paint_hair(one, size)
     shade, hair_shade = on_map(shown.shade, size), on_map(shown.hair_shade, size)
     linear = paint(one, size) * shade[..., :1] + shade[..., 1:]
-    over = np.clip((hair.loose - 0.5) * 4 + 0.5, 0, 1)[..., None]
+    over = _hides(hair)[..., None]
     return encode_srgb(linear + over * (hair.colour * hair_shade[..., :1] - linear))
+
+
+def _hides(hair: Hair) -> Floats:
+    """How much of each texel of a `true_map` loose hair hides, 0..1, [S, S]."""
+    return np.asarray(np.clip((hair.loose - 0.5) * 4 + 0.5, 0, 1), np.float32)
 
 
 @cache

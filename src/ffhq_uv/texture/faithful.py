@@ -8,17 +8,12 @@ where it is a guess, borders are kept clear of, the front view is preferred, and
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from queue import SimpleQueue
-
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from ffhq_uv.geometry import FRONT, VIEWS, Geometry
-from ffhq_uv.texture import Textures
+from ffhq_uv.geometry import FRONT, VIEWS
 from ffhq_uv.texture.backprojection import add_lacking, lacking
+from ffhq_uv.texture.batch import BatchTexturer, Views
 from ffhq_uv.texture.completion import difference_to, finish, mean_ratio, spread
 from ffhq_uv.texture.confidence import BEHIND, RAMP, Care, SeenTexels, cover, find_seen
 from ffhq_uv.texture.feather import blur, erode, radius
@@ -39,20 +34,19 @@ TOO_CARELESS = 0.3
 """Geometry that is more of a guess is not sharpened: back-projection would draw its errors."""
 
 
-class FaithfulTexturer:
+class FaithfulTexturer(BatchTexturer["_Canvas"]):
     """The faithful recipe for maps of one topology, with ``iterations`` of back-projection.
 
-    Computes in main memory on up to ``threads`` samples of the batch at a time, whatever the faces' device; each
-    sample by itself, so its bytes depend neither on the batch nor on the number of threads.
-
-    Reasons: ``projection_nonfinite:left`` (or a vertex that is not in front of the camera), ``no_skin:left``.
+    Reasons: ``projection_nonfinite:left``, ``head_behind_camera:left``, ``no_skin:left``.
     """
 
+    least_face = 8
+
     def __init__(self, topology: Topology, threads: int = 1, iterations: int = 1) -> None:
-        if iterations < 0 or threads < 1:
-            raise ValueError(f"{iterations} iterations on {threads} threads, expected at least 0 on at least 1")
+        if iterations < 0:
+            raise ValueError(f"{iterations} iterations of back-projection, expected at least 0")
         size, masks = topology.size, topology.masks
-        self._size, self._threads, self._iterations = size, threads, iterations
+        self._iterations = iterations
         self._triangles = np.ascontiguousarray(topology.triangles)
         self._corners = texel_corners(topology.uv, topology.triangles_uv, size)
         self._groups = group_texels(topology.unwrap_index, topology.unwrap_weight, topology.inside)
@@ -63,46 +57,13 @@ class FaithfulTexturer:
         face = erode(topology.minor_union.astype(np.uint8), radius(12, size)).astype(np.float32)
         nostril = blur((masks["nostril"] > 0).astype(np.float32), radius(4, size))
         self._doubtful = np.maximum(1 - blur(face, radius(12, size)), nostril)
-        self._canvases: SimpleQueue[_Canvas] = SimpleQueue()
-        for _ in range(threads):
-            self._canvases.put(_Canvas(size, len(self._groups.texel)))
-
-    def __call__(self, faces: Tensor, geometry: Geometry) -> Textures:
-        if faces.ndim != 5 or faces.shape[1] != len(VIEWS) or faces.shape[-1] != 3:
-            raise ValueError(f"faces are {tuple(faces.shape)}, expected [B, 3, H, W, 3]")
-        if min(faces.shape[2:4]) < 8:
-            raise ValueError(f"the faces are {faces.shape[3]}x{faces.shape[2]} pixels, expected at least 8x8")
-        batch = len(faces)
-        maps = np.zeros((batch, self._size, self._size, 3), np.uint8)
-        coverage = np.zeros((batch, 3, self._size, self._size), np.bool_)
-        face, xy, depth, normals, skin = (
-            np.ascontiguousarray(tensor.cpu().numpy())
-            for tensor in (faces, geometry.xy, geometry.depth, geometry.normals, geometry.skin)
-        )
-
-        def texture(row: int) -> str | None:
-            if geometry.reasons[row] is not None:
-                return geometry.reasons[row]
-            views = _Views(face[row], xy[row], depth[row], normals[row], skin[row])
-            if reason := views.fault():
-                return reason
-            canvas = self._canvases.get()
-            try:
-                return self._texture(canvas, views, maps[row], coverage[row])
-            finally:
-                self._canvases.put(canvas)
-
-        if self._threads == 1:
-            reasons = tuple(map(texture, range(batch)))
-        else:
-            with ThreadPoolExecutor(self._threads) as pool:
-                reasons = tuple(pool.map(texture, range(batch)))
-        return Textures(torch.from_numpy(maps).to(faces.device), torch.from_numpy(coverage).to(faces.device), reasons)
+        super().__init__(size, threads, lambda: _Canvas(size, len(self._groups.texel)))
 
     def _texture(
-        self, canvas: _Canvas, views: _Views, out: NDArray[np.uint8], coverage: NDArray[np.bool_]
+        self, canvas: _Canvas, views: Views, out: NDArray[np.uint8], coverage: NDArray[np.bool_]
     ) -> str | None:
-        """Texture one sample; or why there is none."""
+        if reason := _fault(views):
+            return reason
         canvas.fit(*views.skin.shape[1:])
         scale = 1024 / views.skin.shape[2]
         places, trust = self._scouts.look(views.xy, views.normals, views.skin)
@@ -121,7 +82,7 @@ class FaithfulTexturer:
         self._complete(canvas.texture, canvas.difference, care, out)
         return None
 
-    def _see(self, canvas: _Canvas, views: _Views, xy: Floats, care: Care) -> NDArray[np.bool_]:
+    def _see(self, canvas: _Canvas, views: Views, xy: Floats, care: Care) -> NDArray[np.bool_]:
         """Which texels the views show, where, and with what weight; whether they show any, bool [3]."""
         for buffers, places, depth, skin in zip(canvas.views, xy, views.depth, views.skin, strict=True):
             buffers.look(places, depth, skin, self._triangles, self._corners)
@@ -178,28 +139,20 @@ class FaithfulTexturer:
         finish(texture, self._template, ratio, spread(difference), hair, out)
 
 
-class _Views:
-    """What a sample's texture is made from: the rows of its faces and its geometry."""
-
-    def __init__(
-        self, faces: NDArray[np.uint8], xy: Floats, depth: Floats, normals: Floats, skin: NDArray[np.bool_]
-    ) -> None:
-        self.faces, self.xy, self.depth, self.normals, self.skin = faces, xy, depth, normals, skin
-
-    def fault(self) -> str | None:
-        """Why there can be no texture, or None."""
-        for k, view in enumerate(VIEWS):
-            if not all(np.isfinite(part[k]).all() for part in (self.xy, self.depth, self.normals)):
-                return f"projection_nonfinite:{view}"
-            if not self.depth[k].min() > 0:
-                return f"head_behind_camera:{view}"
-            if not self.skin[k].any():
-                return f"no_skin:{view}"
-        return None
+def _fault(views: Views) -> str | None:
+    """Why there can be no texture, or None."""
+    for k, view in enumerate(VIEWS):
+        if not all(np.isfinite(part[k]).all() for part in (views.xy, views.depth, views.normals)):
+            return f"projection_nonfinite:{view}"
+        if not views.depth[k].min() > 0:
+            return f"head_behind_camera:{view}"
+        if not views.skin[k].any():
+            return f"no_skin:{view}"
+    return None
 
 
 class _Canvas:
-    """The large arrays of one sample at work, kept because fresh memory costs more than the arithmetic on it."""
+    """The large arrays of one sample at work."""
 
     def __init__(self, size: int, texels: int) -> None:
         self.seen = SeenTexels.room_for(texels)

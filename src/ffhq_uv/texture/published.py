@@ -8,17 +8,12 @@ and scale.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from queue import SimpleQueue
-
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from ffhq_uv.geometry import VIEWS, Geometry
-from ffhq_uv.texture import Textures
+from ffhq_uv.geometry import VIEWS
+from ffhq_uv.texture.batch import BatchTexturer, Views
 from ffhq_uv.texture.colour import TO_YUV, match, moments_over, recolour, recolour_row, subtract_recoloured
 from ffhq_uv.texture.feather import Mask, blur, erode, margin, radius, soften, square
 from ffhq_uv.texture.kernel import kernel
@@ -41,18 +36,13 @@ Window = tuple[slice, slice]
 """Rows and columns of a map."""
 
 
-class PublishedTexturer:
-    """The published recipe for maps of one topology.
-
-    Computes in main memory on up to ``threads`` samples of the batch at a time, whatever the faces' device;
-    each sample by itself, so its bytes depend neither on the batch nor on the number of threads.
-    """
+class PublishedTexturer(BatchTexturer["_Canvas"]):
+    """The published recipe for maps of one topology. Reasons: ``projection_nonfinite:left``, ``no_skin:left``."""
 
     def __init__(self, topology: Topology, threads: int = 1) -> None:
         size, masks = topology.size, topology.masks
-        self._size = size
+        super().__init__(size, threads, lambda: _Canvas(size))
         self._masks = masks
-        self._threads = threads
         self._texels = group_texels(topology.unwrap_index, topology.unwrap_weight, topology.inside)
         self._template = np.ascontiguousarray(np.moveaxis(topology.template, -1, 0), dtype=np.float32)
         boxes = [_scaled(box, size) for box in POISSON_BOXES]
@@ -65,56 +55,20 @@ class PublishedTexturer:
         self._face = _Area(masks["mouth_constract"], *union, size)
         hair = erode((masks["hair"] >= 1).astype(np.uint8), radius(5, size))
         self._hair = blur(hair.astype(np.float32), radius(7, size))
-        self._canvases: SimpleQueue[_Canvas] = SimpleQueue()
-        for _ in range(threads):
-            self._canvases.put(_Canvas(size))
 
-    def __call__(self, faces: Tensor, geometry: Geometry) -> Textures:
-        if faces.ndim != 5 or faces.shape[1] != len(VIEWS) or faces.shape[-1] != 3:
-            raise ValueError(f"faces are {tuple(faces.shape)}, expected [B, 3, H, W, 3]")
-        batch = len(faces)
-        maps = np.zeros((batch, self._size, self._size, 3), np.uint8)
-        coverage = np.zeros((batch, 3, self._size, self._size), np.bool_)
-        face, xy, normals, skin = (
-            np.ascontiguousarray(tensor.cpu().numpy())
-            for tensor in (faces, geometry.xy, geometry.normals, geometry.skin)
-        )
-
-        def texture(row: int) -> str | None:
-            if geometry.reasons[row] is not None:
-                return geometry.reasons[row]
-            canvas = self._canvases.get()
-            try:
-                reason = self._unwrap(canvas, face[row], xy[row], normals[row], skin[row])
-                if reason is None:
-                    self._paint(canvas, maps[row])
-                    coverage[row] = canvas.masks
-                return reason
-            finally:
-                self._canvases.put(canvas)
-
-        if self._threads == 1:
-            reasons = tuple(map(texture, range(batch)))
-        else:
-            with ThreadPoolExecutor(self._threads) as pool:
-                reasons = tuple(pool.map(texture, range(batch)))
-        return Textures(torch.from_numpy(maps).to(faces.device), torch.from_numpy(coverage).to(faces.device), reasons)
-
-    def _unwrap(
-        self,
-        canvas: _Canvas,
-        faces: NDArray[np.uint8],
-        xy: NDArray[np.float32],
-        normals: NDArray[np.float32],
-        skin: NDArray[np.bool_],
+    def _texture(
+        self, canvas: _Canvas, views: Views, out: NDArray[np.uint8], coverage: NDArray[np.bool_]
     ) -> str | None:
-        """Step 5: every view's texture and mask; or why there is none."""
+        """Step 5, every view's texture and mask, or why there is none; and the steps after it."""
         for k, view in enumerate(VIEWS):
-            if not (np.isfinite(xy[k]).all() and np.isfinite(normals[k]).all()):
+            xy, normals = views.xy[k], views.normals[k]
+            if not (np.isfinite(xy).all() and np.isfinite(normals).all()):
                 return f"projection_nonfinite:{view}"
-            unwrap(self._texels, faces[k], xy[k], normals[k], skin[k], canvas.textures[k], canvas.masks[k])
+            unwrap(self._texels, views.faces[k], xy, normals, views.skin[k], canvas.textures[k], canvas.masks[k])
             if not canvas.masks[k].any():
                 return f"no_skin:{view}"
+        self._paint(canvas, out)
+        coverage[:] = canvas.masks
         return None
 
     def _paint(self, canvas: _Canvas, out: NDArray[np.uint8]) -> None:
@@ -189,7 +143,7 @@ class _Area:
 
 
 class _Canvas:
-    """The large arrays of one sample at work, kept because fresh memory costs more than the arithmetic on it."""
+    """The large arrays of one sample at work."""
 
     def __init__(self, size: int) -> None:
         self.textures = np.zeros((3, 3, size, size), np.float32)

@@ -1,0 +1,127 @@
+"""truth: both ways of extracting textures against the true UV maps -> data/texture-truth.parquet.
+
+Only the studio knows the truth; other archives get an empty table. A true map is what a perfect extraction would give:
+the sample in the light that its faces show. What counts are the texels of the face's bare skin that some face shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache, partial
+
+import numpy as np
+import polars as pl
+import torch
+
+from ffhq_uv import config as settings
+from ffhq_uv.analysis import Analysis
+from ffhq_uv.engine import local_map
+from ffhq_uv.generator import Generator
+from ffhq_uv.geometry import FRONT
+from ffhq_uv.quality.likeness import psnr, seam, ssim
+from ffhq_uv.stages import files
+from ffhq_uv.stages.codes import stored, whole
+from ffhq_uv.stages.failures import check_failures
+from ffhq_uv.stages.progress import progress
+from ffhq_uv.stages.rooms import build_analysis, build_generator, build_texturer
+from ffhq_uv.studio.recognise import is_studio
+from ffhq_uv.studio.render import seen_skin, true_map
+from ffhq_uv.texture import Texturer
+from ffhq_uv.texture.faithful import FaithfulTexturer
+from ffhq_uv.texture.published import PublishedTexturer
+from ffhq_uv.texture.topology import load_topology
+
+SCHEMA: dict[str, type[pl.DataType]] = {
+    "id": pl.String,
+    "method": pl.String,
+    "reason": pl.String,
+    "psnr": pl.Float64,
+    "ssim": pl.Float64,
+    "coverage": pl.Float64,
+    "seam": pl.Float64,
+}
+"""A row a sample and method; ``reason`` is null, or why there is no texture and no figure.
+
+psnr        dB
+ssim        up to 1
+coverage    share of the texels that count which the method took from a face, 0..1
+seam        99th percentile of the spurious gradient, grey levels a texel
+"""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Consecutive samples: their rows in the codes and their ids."""
+
+    rows: list[int]
+    ids: list[str]
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """What textures are made with; ``texturers`` by the method's name."""
+
+    generator: Generator
+    analysis: Analysis
+    texturers: dict[str, Texturer]
+    size: int
+
+
+def run(config: settings.Config) -> None:
+    """Compare every sample of the data set; where nobody knows the truth, write an empty table."""
+    rows: list[dict[str, object]] = []
+    if config.generator.name == "studio" and is_studio(files.TOPO_ASSETS):
+        shards = list(_shards(files.read_table(files.INDEX), config.engine.shard))
+        with progress(sum(len(shard.ids) for shard in shards), "truth") as bar:
+            for shard, compared in zip(
+                shards, local_map(partial(_compare, config), shards, config.engine.workers), strict=True
+            ):
+                rows += compared
+                bar.update(len(shard.ids))
+    table = pl.DataFrame(rows, SCHEMA)
+    check_failures(table["reason"], config.failures.max_share, "truth")
+    files.write_table(files.TEXTURE_TRUTH, table)
+    means = table.group_by("method", maintain_order=True).agg(pl.mean("psnr"))
+    print(", ".join(f"{method} {psnr:.2f} dB" for method, psnr in means.iter_rows()) or "no truth to compare with")
+
+
+def _shards(index: pl.DataFrame, size: int) -> Iterator[Shard]:
+    good = index.with_row_index("row").filter(pl.col("reason").is_null())
+    for part in good.iter_slices(size):
+        yield Shard(part["row"].to_list(), part["id"].to_list())
+
+
+@lru_cache(maxsize=1)
+def _rooms(config: settings.Config) -> Rooms:
+    topology = load_topology(files.TOPO_ASSETS, config.texture.size)
+    texturers: dict[str, Texturer] = {
+        "published": PublishedTexturer(topology),
+        "faithful": FaithfulTexturer(topology),
+        config.texture.name: build_texturer(config, topology),
+    }
+    return Rooms(build_generator(config), build_analysis(config), texturers, topology.size)
+
+
+def _compare(config: settings.Config, shard: Shard) -> list[dict[str, object]]:
+    rooms = _rooms(config)
+    codes = whole(stored(files.SAMPLE_CODES)[shard.rows])
+    latents = torch.from_numpy(codes)
+    faces, _ = rooms.generator(latents, shard.ids)
+    geometry = rooms.analysis(faces, latents, shard.ids)
+    true = [true_map(views[FRONT], rooms.size) for views in codes]
+    seen = [seen_skin(list(views), faces.shape[2], rooms.size) for views in codes]
+    rows: list[dict[str, object]] = []
+    for method, texturer in rooms.texturers.items():
+        textures = texturer(faces, geometry)
+        maps, covered = textures.maps.numpy(), textures.coverage.any(1).numpy()
+        for k, (id, reason) in enumerate(zip(shard.ids, textures.reasons, strict=True)):
+            row: dict[str, object] = {"id": id, "method": method, "reason": reason}
+            if reason is None:
+                row |= {name: figure(maps[k], true[k], seen[k]) for name, figure in FIGURES.items()}
+                row["coverage"] = float(np.mean(covered[k][seen[k]]))
+            rows.append(row)
+    return rows
+
+
+FIGURES = {"psnr": psnr, "ssim": ssim, "seam": seam}
