@@ -91,7 +91,7 @@ def run(config: Config) -> None:
     todo, spares = recipes.filter(~pl.col("spare")), recipes.filter("spare")
     asked, shown = len(todo), todo["id"].head(SHOWN).to_list()
     measured, verdicts = [], []
-    with running("extract", config) as run:
+    with running("extract", config, SCHEMA) as run:
         make = partial(_make, config, _mixer(config, run.work.folder / "means.npy"), bounds, shown)
         shard = _sharder()
         while len(todo):

@@ -52,7 +52,7 @@ def run(config: Config) -> None:
     samples, reference = (with_expressions(config, index) for index in (samples, reference))
     size = config.engine.shard
     shards = [*_shards(samples, files.SAMPLE_CODES, size), *_shards(reference, files.REFERENCE_CODES, size)]
-    with running("measure", config) as run:
+    with running("measure", config, SCHEMA) as run:
         measured = run.rows(partial(_measure, config), shards)
         if measured is None:
             return

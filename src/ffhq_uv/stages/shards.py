@@ -9,7 +9,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,6 @@ from ffhq_uv.config import Config
 from ffhq_uv.engine import Engine, Part
 from ffhq_uv.engine.worker import call
 from ffhq_uv.stages import files
-from ffhq_uv.stages.chain import SCHEMA
 from ffhq_uv.stages.engines import build_engine
 from ffhq_uv.stages.key import key_of
 from ffhq_uv.stages.phases import Span, take_spans
@@ -33,6 +32,9 @@ WORKER_DIED = "worker_died: every time, also alone (out of memory, or a crash in
 """The reason of a sample that kills its worker."""
 
 S = TypeVar("S", bound="Shard")
+
+Schema = Mapping[str, pl.DataType | type[pl.DataType]]
+"""Of a stage's rows; ``id`` and ``reason`` are among the columns."""
 
 
 class Shard(Protocol):
@@ -79,6 +81,7 @@ class Run:
     """A run of a stage: shards that are finished, and workers to finish the others."""
 
     stage: str
+    schema: Schema
     work: Work
     engine: Engine
     part: Part | None
@@ -127,7 +130,7 @@ class Run:
 
     def _take_apart(self, make: Make[S], shard: S) -> None:
         if len(shard.ids) == 1:
-            self.work.keep(name(shard), pl.DataFrame([{"id": shard.ids[0], "reason": WORKER_DIED}], SCHEMA))
+            self.work.keep(name(shard), pl.DataFrame([{"id": shard.ids[0], "reason": WORKER_DIED}], self.schema))
             self.bar.update(1)
             return
         ones = shard.ones()
@@ -136,7 +139,7 @@ class Run:
 
 
 @contextlib.contextmanager
-def running(stage: str, config: Config) -> Iterator[Run]:
+def running(stage: str, config: Config, schema: Schema) -> Iterator[Run]:
     """A run of a stage. What it finishes is found again by the next one, if this one is killed or fails.
 
     Raises RuntimeError if another run is at the same work, ConfigError for an engine that is not there, and OSError,
@@ -150,7 +153,7 @@ def running(stage: str, config: Config) -> Iterator[Run]:
             log = opened.enter_context(_log(stage, part, anew=not work.begun()))
             opened.enter_context(engine)
             bar = opened.enter_context(progress(0, stage))
-            run = Run(stage, work, engine, part, bar, log, Throughput())
+            run = Run(stage, schema, work, engine, part, bar, log, Throughput())
             yield run
         except OSError as error:
             if not files.cannot_write(error):
