@@ -222,6 +222,7 @@ def _table(
         "id": list(ids),
         "ffhq_index": [id if len(id) == 5 else found and found.ffhq_index for id, found in zip(ids, told, strict=True)],
         **{key: [found and getattr(found, key) for found in told] for key in ("gender", "age", "beard", "smile")},
+        "neutral": [None] * len(ids),
         "reason": list(reasons),
         "uv_map": [maps.get(id) for id in ids],
         "latents": list(locations),

@@ -187,8 +187,8 @@ def _finish(work: Work, make: Make[S], shard: S) -> Done:
     work.keep(name(shard), rows, written)
     return Done(
         name(shard),
-        len(rows),
-        len(rows) - rows["reason"].null_count(),
+        len(shard.ids),
+        rows.drop_nulls("reason")["id"].n_unique(),
         round(began, 3),
         round(time.time() - began, 3),
         f"{os.getpid()} on {socket.gethostname()}",
