@@ -112,9 +112,10 @@ class Chain:
         good = [row for row, reason in enumerate(reasons) if reason is None]
         samples = {row: Sample(ids[row], reason) for row, reason in enumerate(reasons) if reason is not None}
         if good:
-            found, fronts = geometry.select(good), faces[good, FRONT]
-            textures = self.texturer(faces[good], found)
-            who = self.identity(faces[good], latents[good], [ids[row] for row in good], found)
+            found, drawn = geometry.select(good), faces[good]
+            fronts = drawn[:, FRONT]
+            textures = self.texturer(drawn, found)
+            who = self.identity(drawn, latents[good], [ids[row] for row in good], found)
             refused = _first(textures.reasons, who.reasons)
             errors = bs_error(textures.maps)
             columns = {
