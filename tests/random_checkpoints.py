@@ -1,10 +1,12 @@
 """Random checkpoints in the published formats, for a run of every stage where the real ones are not at hand:
 
     python tests/random_checkpoints.py checkpoints
-    dvc exp run -S analysis=deep3d -S expression=recogniser -S expression.neutral_max=1 -S identity=arcface -S light=dpr
+    dvc exp run -S analysis=deep3d -S analysis.landmarks.fallback=mean -S identity=arcface -S light=dpr \\
+        -S expression=recogniser -S expression.neutral_max=1
 
 The networks fit the studio's head model (30 identity, 9 expression coefficients), and the landmark model is trained on
-studio people, so that faces are found. What comes out is meaningless; that it comes out is the point.
+studio people; dlib's own detector misses some of their faces, hence the fallback, and a random recogniser finds nobody
+neutral, hence the bound. What comes out is meaningless; that it comes out is the point.
 """
 
 from __future__ import annotations

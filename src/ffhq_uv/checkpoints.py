@@ -133,9 +133,9 @@ def require(
 
     Raises RuntimeError if the files are there and a package is not. Nothing is opened.
     """
-    needed = [file for file in published if _chosen(file, choices)]
+    needed = [file for file in published if chosen(file, choices)]
     if missing := [file for file in needed if not file.at(folders).is_file()]:
-        lines = (f"{file.at(folders)} (for {', '.join(_chosen(file, choices))})" for file in missing)
+        lines = (f"{file.at(folders)} (for {', '.join(chosen(file, choices))})" for file in missing)
         parts = " and ".join(sorted({f"{file.folder}/" for file in missing}))
         raise FileNotFoundError(f"not there: {'; '.join(lines)}. Published in {WHERE}, {parts}")
     for choice, (packages, extra) in PACKAGES.items():
@@ -163,7 +163,7 @@ class Condition:
 
 def examine(file: Published, choices: Collection[str], folders: Mapping[str, Path]) -> Condition:
     """Look for a published file, take its checksum and open it."""
-    path, needed = file.at(folders), _chosen(file, choices)
+    path, needed = file.at(folders), chosen(file, choices)
     if not path.is_file():
         return Condition(file, needed)
     problem = None
@@ -182,7 +182,8 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _chosen(file: Published, choices: Collection[str]) -> tuple[str, ...]:
+def chosen(file: Published, choices: Collection[str]) -> tuple[str, ...]:
+    """For which of a configuration's choices it needs a file; none: it does not."""
     return tuple(choice for choice in file.needed_by if _made(choice, choices))
 
 

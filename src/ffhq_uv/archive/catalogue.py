@@ -8,8 +8,9 @@ id            str, six digits, or five (then it is the FFHQ index)
 ffhq_index    str, five digits, or null
 gender        int, 1 male, 0 female
 age           float, years
-beard, smile  float 0..1; smile is that of the FFHQ image where only ``meta-info.json`` tells of the sample
-neutral       float 0..1, how neutral the face service found the expression of the FFHQ image, or null
+beard, smile  float 0..1; where only ``meta-info.json`` tells of the sample, smile is that of its inverted FFHQ image,
+              before normalisation, or null
+neutral       float 0..1, how neutral the face service found the expression of the inverted FFHQ image, or null
 reason        str, null where nothing is wrong: ``duplicate_id``, ``missing_attributes``,
               ``attributes_unreadable: ...``, ``missing_view:left,right``, ``missing_latents`` (no view
               at all)

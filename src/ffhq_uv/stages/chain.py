@@ -115,11 +115,12 @@ class Chain:
         good = [row for row, reason in enumerate(reasons) if reason is None]
         samples = {row: Sample(ids[row], reason) for row, reason in enumerate(reasons) if reason is not None}
         if good:
-            found, fronts = geometry.select(good), faces[good, FRONT]
+            found, drawn = geometry.select(good), faces[good]
+            fronts = drawn[:, FRONT]
             with phase("texture"):
-                textures = self.texturer(faces[good], found)
+                textures = self.texturer(drawn, found)
             with phase("measure"):
-                who = self.identity(faces[good], latents[good], [ids[row] for row in good], found)
+                who = self.identity(drawn, latents[good], [ids[row] for row in good], found)
                 errors = bs_error(textures.maps)
                 columns = {
                     "note": _first(found.notes or [None] * len(good), who.notes),

@@ -25,7 +25,7 @@ class Identities:
 class Encoder(Protocol):
     """Embeds the front views of faces uint8 [B, V, H, W, 3], drawn from latents float32 [B, V, 18, 512].
 
-    ``geometry`` is that of the faces where it is known already: reference people are not analysed otherwise.
+    ``geometry`` is that of the faces where it is known already; that of the reference people is not.
     """
 
     def __call__(self, faces: Tensor, latents: Tensor, ids: Sequence[str], geometry: Geometry | None) -> Identities:
@@ -47,7 +47,7 @@ class OfPictures:
 
 @dataclass(frozen=True)
 class OfAlignedFaces:
-    """Embeds fronts by five points [B, 5, 2] that are found in the same way in every data set."""
+    """Embeds fronts by five points [B, 5, 2] each; whose cannot be found has no identity."""
 
     find: Finder
     embed: Callable[[Tensor, Tensor], Tensor]

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from ffhq_uv.checkpoints import chosen
 from ffhq_uv.config import CONF, Config
 from ffhq_uv.stages import doctor, files
 
@@ -66,8 +67,8 @@ def _files(paths: Iterable[Path], patterns: Sequence[str] = ("*",)) -> list[Path
 
 
 def _checkpoints(config: Config) -> list[Path]:
-    needed = set(doctor.choices(config))
-    published = (file for file in doctor.published(config) if not needed.isdisjoint(file.needed_by))
+    choices = doctor.choices(config)
+    published = (file for file in doctor.published(config) if chosen(file, choices))
     return sorted(path for path in (file.at(doctor.folders(config)) for file in published) if path.is_file())
 
 
