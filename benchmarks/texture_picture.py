@@ -1,6 +1,6 @@
 """Draw docs/01223.png: the published map of sample 01223 beside those that both recipes make of its faces.
 
-    FFHQ_UV_EXAMPLE=... python benchmarks/texture_picture.py
+FFHQ_UV_EXAMPLE=... python benchmarks/texture_picture.py
 """
 
 from __future__ import annotations
