@@ -41,6 +41,15 @@ class TestRequire:
         assert "Baidu Netdisk" in text
         assert "\n" not in text
 
+    def test_a_file_that_only_two_choices_together_need(self, tmp_path: Path) -> None:
+        both = {"analysis=recorded", "identity=arcface"}
+        with pytest.raises(FileNotFoundError, match=rf"{LANDMARKS} \(for analysis=recorded with identity=arcface\)"):
+            require(both, folders(tmp_path))
+        for choices in ({"analysis=recorded", "identity=dct"}, {"analysis=studio", "identity=arcface"}):
+            with pytest.raises(FileNotFoundError) as caught:
+                require(choices, folders(tmp_path))
+            assert LANDMARKS not in str(caught.value)
+
     def test_the_studio_needs_no_checkpoint(self, studio_assets: Path, tmp_path: Path) -> None:
         require({"analysis=studio", "texture=published"}, {"checkpoints": tmp_path, "topo_assets": studio_assets})
 

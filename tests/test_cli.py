@@ -49,5 +49,7 @@ def test_the_real_archives_must_be_named(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["pull", "source=ffhq_uv"]) == 2
-    assert "source.path=/path/to/FFHQ-UV" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "source.url=/path/to/FFHQ-UV" in said
+    assert all(words in said for words in ("5wbi", "no longer active", "dataset/ffhq-uv/face-latents", "topo_assets/"))
     assert not (tmp_path / "data/archives").exists()

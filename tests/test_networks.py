@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ffhq_uv.networks import WeightsError, read_state, with_weights
+from ffhq_uv.networks import BATCH, WeightsError, portions, read_state, usable_device, with_weights
 
 
 class Small(nn.Module):
@@ -118,3 +118,19 @@ def test_hostile_and_damaged_files_run_nothing_and_are_one_line(tmp_path: Path, 
     assert "\n" not in str(caught.value)
     with pytest.raises(FileNotFoundError, match="no such checkpoint"):
         read_state(tmp_path / "none.pth")
+
+
+def test_a_gpu_sees_faces_together_and_a_cpu_one_by_one() -> None:
+    faces = torch.arange(2 * BATCH + 3)[:, None]
+    for device, sizes in (("cpu", [1] * len(faces)), ("cuda", [BATCH, BATCH, 3])):
+        parts = portions(faces, torch.device(device))
+        assert [len(part) for part in parts] == sizes
+        assert torch.equal(torch.cat(parts), faces)
+
+
+@pytest.mark.parametrize("name", ["cuda:99", "nonsense"])
+def test_a_device_that_is_not_here_is_named(name: str) -> None:
+    assert usable_device("cpu").type == "cpu"
+    with pytest.raises(ValueError, match=rf"device '{name}' is not here \(.*\); choose cpu") as caught:
+        usable_device(name)
+    assert "\n" not in str(caught.value)

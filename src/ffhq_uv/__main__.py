@@ -11,6 +11,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from ffhq_uv.config import ConfigError, composed, read
+from ffhq_uv.stages.work import remove_finished
 
 # Every process computes with one thread, so that the machine's number of cores changes no byte; the engine makes use of
 # the cores. The libraries read this when they are first imported.
@@ -65,6 +66,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(OmegaConf.to_yaml(composed(options.words, options.params)), end="")
         else:
             config = read(options.words, options.params)
+            if options.command in STAGES:
+                remove_finished(but=options.command)
             importlib.import_module(f"ffhq_uv.stages.{options.command}").run(config)
     except (ValueError, OSError, RuntimeError) as error:
         if options.traceback:

@@ -38,7 +38,8 @@ class Published:
 
     folder      ``checkpoints`` or ``topo_assets``
     path        where it lies in that folder, or an absolute path
-    needed_by   choices of the configuration, such as ``analysis=deep3d``; the stages measure and extract make them
+    needed_by   choices of the configuration, such as ``analysis=deep3d``, or several that need it only together:
+                ``analysis=recorded with identity=arcface``; the stages measure and extract make them
     open        reads the file as the stages do; raises an error in one line if it cannot
     """
 
@@ -60,12 +61,18 @@ def _unwrap_info(path: Path) -> object:
     return load_topology(path.parent, 1024)
 
 
+_LANDMARKS = (
+    "analysis=deep3d",
+    # step 4 saved no landmarks of the reference people, by which these encoders align them
+    "analysis=recorded with identity=arcface",
+    f"analysis=recorded with {ONNX}",
+)
 _MODELS = ("analysis=deep3d", "analysis=recorded", "analysis=studio", "texture=published", "texture=faithful")
 _TEXTURE = ("texture=published", "texture=faithful")
 
 PUBLISHED = (
     Published(CHECKPOINTS, "stylegan_model/stylegan2-ffhq-config-f.pkl", ("generator=stylegan2",), read_checkpoint),
-    Published(CHECKPOINTS, deep3d.LANDMARKS, ("analysis=deep3d",), DlibLandmarks),
+    Published(CHECKPOINTS, deep3d.LANDMARKS, _LANDMARKS, DlibLandmarks),
     Published(CHECKPOINTS, deep3d.DEEP3D, ("analysis=deep3d",), load_deep3d),
     Published(CHECKPOINTS, deep3d.PARSING, ("analysis=deep3d",), partial(FaceParser, device="cpu")),
     Published(
@@ -99,7 +106,7 @@ NOT_USED = {
 """Published checkpoints that the project does without, and why."""
 
 PACKAGES = {
-    "analysis=deep3d": (("dlib",), "landmarks"),
+    **dict.fromkeys(_LANDMARKS, (("dlib",), "landmarks")),
     ONNX: (("onnxruntime", "onnx"), "onnx"),
 }
 """The packages that a choice needs, and the extra that installs them."""
@@ -126,13 +133,13 @@ def require(
 
     Raises RuntimeError if the files are there and a package is not. Nothing is opened.
     """
-    needed = [file for file in published if not set(choices).isdisjoint(file.needed_by)]
+    needed = [file for file in published if _chosen(file, choices)]
     if missing := [file for file in needed if not file.at(folders).is_file()]:
         lines = (f"{file.at(folders)} (for {', '.join(_chosen(file, choices))})" for file in missing)
         parts = " and ".join(sorted({f"{file.folder}/" for file in missing}))
         raise FileNotFoundError(f"not there: {'; '.join(lines)}. Published in {WHERE}, {parts}")
     for choice, (packages, extra) in PACKAGES.items():
-        if choice in choices and (absent := [name for name in packages if find_spec(name) is None]):
+        if _made(choice, choices) and (absent := [name for name in packages if find_spec(name) is None]):
             raise RuntimeError(f"{choice} needs the package {', '.join(absent)}: pip install 'ffhq-uv[{extra}]'")
 
 
@@ -176,4 +183,9 @@ def _sha256(path: Path) -> str:
 
 
 def _chosen(file: Published, choices: Collection[str]) -> tuple[str, ...]:
-    return tuple(choice for choice in file.needed_by if choice in choices)
+    return tuple(choice for choice in file.needed_by if _made(choice, choices))
+
+
+def _made(choice: str, choices: Collection[str]) -> bool:
+    """Whether a configuration makes a choice, or all of several."""
+    return all(part in choices for part in choice.split(" with "))

@@ -44,19 +44,42 @@ class StudioSource(Section):
     map_size: Count
 
 
-class FolderSource(Section):
-    name: Literal["folder"]
-    dataset: Path | None
-    dataset_project: Path | None
-    topo_assets: Path | None
+class PublishedSource(Section):
+    """Published archives: one place that holds the whole tree, or one for a part, which goes before."""
+
+    name: Literal["ffhq_uv", "folder"]
+    url: str | None
+    dataset: str | None
+    dataset_project: str | None
+    topo_assets: str | None
+    checkpoints: str | None
+    exclude: tuple[str, ...]
+    lock: Path | None
 
 
-class FfhqUvSource(Section):
-    name: Literal["ffhq_uv"]
-    path: Path | None
+Source = Annotated[StudioSource | PublishedSource, Field(discriminator="name")]
 
 
-Source = Annotated[StudioSource | FolderSource | FfhqUvSource, Field(discriminator="name")]
+class Pull(Section):
+    """How files get from the source to data/archives."""
+
+    mode: Literal["copy", "link"]
+    parallel: Annotated[int, Field(ge=1, le=64)]
+    tries: Count
+    downloads: Path
+
+
+class Limits(Section):
+    """The largest files that are read from archives, bytes, and the largest zips."""
+
+    meta_info: Count
+    json_: Annotated[int, Field(ge=1, alias="json")]
+    npy: Count
+    pkl: Count
+    png: Count
+    pt: Count
+    ratio: Annotated[float, Field(ge=1)]
+    members: Count
 
 
 class StudioGenerator(Section):
@@ -117,7 +140,7 @@ class FaithfulTexture(Section):
 
 
 class Expression(Section):
-    name: Literal["coefficients", "recorded"]
+    name: Literal["coefficients", "recorded", "emotions"]
     neutral_max: float
 
 
@@ -218,10 +241,22 @@ class Interpolate(Section):
     gate: Gate
 
 
-class Engine(Section):
-    name: Literal["local"]
+class LocalEngine(Section):
+    name: Literal["local", "serial"]
     workers: Count | None
     shard: Count
+    gpus: Annotated[float, Field(ge=0)]
+
+
+class ClusterEngine(Section):
+    name: Literal["dask", "ray"]
+    address: str | None
+    workers: Count | None
+    shard: Count
+    gpus: Annotated[float, Field(ge=0)]
+
+
+Engine = LocalEngine | ClusterEngine
 
 
 class Failures(Section):
@@ -235,6 +270,8 @@ class Config(Section):
     checkpoints: Path
     failures: Failures
     source: Source
+    pull: Pull
+    limits: Limits
     generator: Generator
     analysis: Analysis
     texture: Annotated[PublishedTexture | FaithfulTexture, Field(discriminator="name")]
@@ -244,7 +281,8 @@ class Config(Section):
     filter: Filter
     classify: Classify
     interpolate: Interpolate
-    engine: Engine
+    engine: Annotated[Engine, Field(discriminator="name")]
+    shard: Annotated[str, Field(pattern=r"^\d+/\d+$")] | None
 
 
 def composed(overrides: Sequence[str] = (), params: Path | None = None) -> DictConfig:

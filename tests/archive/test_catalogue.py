@@ -17,6 +17,7 @@ from ffhq_uv.archive.scanning import recognise
 from ffhq_uv.archive.writing import (
     encode_attributes,
     encode_latent,
+    encode_ms_api,
     encode_png,
     encode_view_latent,
     normalised_attributes,
@@ -153,6 +154,36 @@ def test_the_project_gives_the_reference_and_without_a_data_set_the_samples(tmp_
     assert found.reference.select(columns).rows() == expected
 
 
+def test_what_only_an_ffhq_image_tells_reaches_the_samples_made_from_it(tmp_path: Path) -> None:
+    in_chunk_zips(tmp_path)
+    project = tmp_path / "dataset_project"
+    record = {"Age": 20.0, "Beard": 0.0, "Gender": 0}
+    smiles = {"00999": 0.25, "00007": 1.0}
+    write_zip(project / "latents.zip", [(f"{id}.pt", encode_latent(codes_of(id, 1)[0])) for id in ("00007", "00999")])
+    write_zip(
+        project / "attributes.zip",
+        [(f"{id}.json", encode_attributes(record | {"Expression": smile})) for id, smile in smiles.items()],
+    )
+
+    def emotions(neutral: object) -> bytes:
+        return encode_ms_api({"face_attributes": {"emotion": {"happiness": 0.5, "neutral": neutral}}})
+
+    records = {"00007": emotions(0.0), "00999": emotions(0.75), "01000": emotions(None), "00001": emotions(1.5)}
+    records |= {"00002": emotions(0.5)[:-40], "00003": encode_ms_api({})}
+    write_zip(project / "attributes_ms_api.zip", [(f"{id}.pkl", data) for id, data in records.items()])
+    found = catalogue(tmp_path)
+    columns = ("id", "gender", "smile", "neutral", "reason")
+    assert found.samples.select(columns).rows() == [
+        ("000000", 1, None, None, None),
+        ("000999", 1, 0.25, 0.75, None),
+        ("001000", 1, None, None, None),
+    ]
+    assert found.reference.select(columns).rows() == [("00007", 0, 1.0, 0.0, None), ("00999", 0, 0.25, 0.75, None)]
+    beyond, cut = found.unread
+    assert beyond.endswith("attributes_ms_api.zip!00001.pkl: neutral is 1.5, expected a number from 0 to 1")
+    assert "attributes_ms_api.zip!00002.pkl: " in cut
+
+
 def replace(path: Path, name: str, change: Callable[[bytes], bytes | None]) -> None:
     with zipfile.ZipFile(path) as archive:
         content = [(member, archive.read(member)) for member in archive.namelist()]
@@ -253,7 +284,7 @@ def test_the_manifest_counts_and_sums_every_file(tmp_path: Path) -> None:
     in_chunk_zips(tmp_path)
     write_bytes(tmp_path / "topo_assets/hair_mask.png", b"abc")
     write_bytes(tmp_path / ".hidden.part", b"")
-    entries = list(manifest(tmp_path))
+    entries = manifest(tmp_path).files
     assert [(entry.path, entry.kind, entry.samples) for entry in entries] == [
         ("dataset/ffhq-uv/face-latents/000.zip", "face-latents", 2),
         ("dataset/ffhq-uv/face-latents/001.zip", "face-latents", 1),
@@ -279,7 +310,7 @@ def test_meta_info_is_sorted_json_with_a_record_a_line(tmp_path: Path) -> None:
 def test_the_published_sample(example: Path) -> None:
     found = catalogue(example)
     columns = pl.all().exclude("latents", "uv_map")
-    expected = [("01223", "01223", 0, 23.0, 0.0, 0.65, None)]
+    expected = [("01223", "01223", 0, 23.0, 0.0, 0.65, 0.35, None)]
     assert found.samples.select(columns).rows() == found.reference.select(columns).rows() == expected
     edited, inverted = np.zeros((1, 3, 18, 512), "f4"), np.zeros((1, 1, 18, 512), "f4")
     assert list(read_latents(example, found.samples, edited)) == [(0, None)]

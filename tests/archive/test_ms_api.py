@@ -118,6 +118,7 @@ def damaged(old: bytes, new: bytes) -> bytes:
         ),
         (encode_ms_api(PUBLISHED_01223)[:2000], "too early"),
         (pickle.dumps({"face_id": "x"}), "expected a DetectedFace"),
+        (pickle.dumps(None), "expected a DetectedFace"),
     ],
 )
 def test_what_is_no_record_is_refused_by_name(content: bytes, message: str) -> None:

@@ -19,7 +19,7 @@ SMALL = [
     "texture.size=128",
     "classify.age_edges=[40]",
     "interpolate.count=24",
-    "engine.workers=1",
+    "engine=serial",
 ]
 STAGES = ("pull", "index", "measure", "truth", "filter", "classify", "interpolate", "extract", "evaluate")
 

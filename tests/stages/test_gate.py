@@ -94,6 +94,9 @@ def test_the_order_of_work_changes_nothing(strict: tuple[Path, float]) -> None:
 def test_a_gate_that_nobody_could_pass_is_refused(
     strict: tuple[Path, float], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    overrides = ("interpolate.gate.enabled=true", "expression=recorded")
-    assert run(strict[0], "interpolate", "extract", overrides=overrides) == [0, 2]
-    assert "expression=coefficients" in capsys.readouterr().err
+    for measure in ("recorded", "emotions"):
+        overrides = ("interpolate.gate.enabled=true", f"expression={measure}")
+        assert run(strict[0], "interpolate", "extract", overrides=overrides) == [0, 2]
+        error = capsys.readouterr().err
+        assert f"(expression={measure})" in error
+        assert "expression=coefficients" in error

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ffhq_uv.stages.codes import BATCH, shrink, stored, whole
+from ffhq_uv.stages.codes import store, stored, whole
 
-COUNT = BATCH + 6
+COUNT, BATCH = 70, 32
 
 
 @pytest.fixture
@@ -24,8 +24,7 @@ def codes() -> np.ndarray:
 
 def test_codes_that_follow_their_front_take_26_of_54_rows(tmp_path: Path, codes: np.ndarray) -> None:
     path = tmp_path / "codes.npy"
-    np.save(path, codes)
-    shrink(path)
+    store(path, COUNT, 3, lambda: iter(np.split(codes, [BATCH, 2 * BATCH])))
     assert stored(path).shape == (COUNT, 26, 512)
     assert whole(stored(path)[[5, COUNT - 1, 3]]).tobytes() == codes[[5, COUNT - 1, 3]].tobytes()
     assert [entry.name for entry in tmp_path.iterdir()] == ["codes.npy"]
@@ -34,6 +33,5 @@ def test_codes_that_follow_their_front_take_26_of_54_rows(tmp_path: Path, codes:
 def test_one_sample_that_strays_keeps_all_whole(tmp_path: Path, codes: np.ndarray) -> None:
     codes[-1, 2, 17, 511] = np.nextafter(codes[-1, 2, 17, 511], np.inf)
     path = tmp_path / "codes.npy"
-    np.save(path, codes)
-    shrink(path)
+    store(path, COUNT, 3, lambda: iter(np.split(codes, [BATCH, 2 * BATCH])))
     assert whole(stored(path)).tobytes() == codes.tobytes()

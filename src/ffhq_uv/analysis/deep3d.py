@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ffhq_uv.analysis.alignment import AlignmentError, align, aligned_points, cut, five_points, load_model_points
+from ffhq_uv.analysis.alignment import AlignmentError, align, cut, load_model_points
 from ffhq_uv.analysis.deep3d_network import Coefficients, load_deep3d
-from ffhq_uv.analysis.landmarks import DlibLandmarks
+from ffhq_uv.analysis.five_points import DetectedPoints, Fallback
 from ffhq_uv.analysis.morphable import MorphableModel
 from ffhq_uv.analysis.parsing import FaceParser
 from ffhq_uv.analysis.placement import Head, Unusable, place_all, view_names
 from ffhq_uv.analysis.skin import eye_margin, skin_mask
 from ffhq_uv.camera import Alignment
 from ffhq_uv.geometry import Geometry
-from ffhq_uv.networks import inference
-
-Fallback = Literal["none", "mean"]
+from ffhq_uv.networks import inference, usable_device
 
 DEEP3D = "deep3d_model/epoch_latest.pth"
 PARSING = "parsing_model/79999_iter.pth"
@@ -47,15 +44,12 @@ class Deep3DAnalysis:
     """
 
     def __init__(self, checkpoints: Path, topo_assets: Path, *, device: str, fallback: Fallback = "none") -> None:
-        if fallback not in ("none", "mean"):
-            raise ValueError(f"fallback {fallback!r}: expected 'none' or 'mean'")
-        self.model = MorphableModel.load(topo_assets / MODEL).to(device)
-        self._points = load_model_points(topo_assets / MODEL_POINTS)
-        self._landmarks = DlibLandmarks(checkpoints / LANDMARKS)
-        self._network = load_deep3d(checkpoints / DEEP3D).to(device)
+        self._device = usable_device(device)
+        self.model = MorphableModel.load(topo_assets / MODEL).to(self._device)
+        self.points = DetectedPoints(checkpoints / LANDMARKS, fallback)
+        self._model_points = load_model_points(topo_assets / MODEL_POINTS)
+        self._network = load_deep3d(checkpoints / DEEP3D).to(self._device)
         self._parser = FaceParser(checkpoints / PARSING, device)
-        self._device = device
-        self._fallback = fallback
         for basis, layer in (("identity", "0"), ("expression", "1.0")):
             predicted = self._network.get_parameter(f"final_layers.{layer}.bias").shape[0]
             expected = getattr(self.model, basis).shape[1]
@@ -99,17 +93,12 @@ class Deep3DAnalysis:
     def _align(self, face: NDArray[np.uint8], view: str, guessed: list[str]) -> Alignment:
         """One face's alignment; a view whose landmarks had to be guessed is added to ``guessed``."""
         height, width = face.shape[:2]
-        landmarks = self._landmarks(face)
-        if landmarks is not None:
-            points = five_points(torch.from_numpy(landmarks)).numpy()
-        elif self._fallback == "mean":
-            points = aligned_points(view, width, height)
+        points, is_guess = self.points.of(face, view)
+        if is_guess:
             guessed.append(view)
-        else:
-            raise Unusable(f"no_landmarks:{view}")
         upwards = np.stack([points[:, 0], height - 1 - points[:, 1]], axis=1)
         try:
-            return align(upwards, self._points, width, height)
+            return align(upwards, self._model_points, width, height)
         except AlignmentError:
             raise Unusable(f"landmarks_degenerate:{view}") from None
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ffhq_uv.analysis.resnet import resnet18
-from ffhq_uv.networks import inference, read_state, with_weights
+from ffhq_uv.networks import inference, portions, read_state, usable_device, with_weights
 
 CLASSES = 19
 SIZE = 512
@@ -120,24 +120,23 @@ class FaceParser:
     """Classes of the pixels of faces. Raises FileNotFoundError or WeightsError for a file that is not usable."""
 
     def __init__(self, path: Path, device: str) -> None:
-        self._network = with_weights(BiSeNet, read_state(path), path).to(device)
-        self._device = device
+        self._device = usable_device(device)
+        self._network = with_weights(BiSeNet, read_state(path), path).to(self._device)
 
     def __call__(self, faces: Tensor) -> Tensor:
         """Classes uint8 [B, H, W] (0..18) of faces uint8 RGB [B, H, W, 3].
 
         As upstream does, the face is resized to 512 (bilinear, without smoothing) and cut to whole grey levels, and the
-        scores, not the classes, are resized back. One face at a time: its classes do not depend on the others, and
-        the scores of a face of 1024 take 80 MB.
+        scores, not the classes, are resized back: 80 MB for a face of 1024.
         """
         with inference():
-            return torch.cat([self._one(face[None]) for face in faces])
+            return torch.cat([self._some(part.to(self._device)) for part in portions(faces, self._device)])
 
-    def _one(self, face: Tensor) -> Tensor:
-        levels = resized(face.to(self._device).movedim(3, 1).float(), SIZE, SIZE).floor() / 255
+    def _some(self, faces: Tensor) -> Tensor:
+        levels = resized(faces.movedim(3, 1).float(), SIZE, SIZE).floor() / 255
         mean, std = (levels.new_tensor(values).view(3, 1, 1) for values in (MEAN, STD))
         scores = self._network((levels - mean) / std)
-        return resized(scores, *face.shape[1:3]).argmax(1).to(torch.uint8)
+        return resized(scores, *faces.shape[1:3]).argmax(1).to(torch.uint8)
 
 
 def resized(images: Tensor, height: int, width: int) -> Tensor:

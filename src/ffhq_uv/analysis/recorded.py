@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ffhq_uv.analysis.morphable import MorphableModel
@@ -20,6 +21,10 @@ from ffhq_uv.unpickle import read_torch
 
 MAX_BYTES = 64 << 20
 """Largest file that is read; the published ones have 16 kB, 1 kB and 30 kB."""
+
+
+class MissingPart(Unusable):
+    """Step 4 saved nothing of the kind."""
 
 
 class RecordedAnalysis:
@@ -41,6 +46,23 @@ class RecordedAnalysis:
         views, height, width = faces.shape[1:4]
         heads = [self._head(id, views, height, width) for id in ids]
         return place_all(self._model, heads, views, height, width).to(faces.device)
+
+    def landmarks(self, id: str, height: int) -> NDArray[np.float64] | None:
+        """The iBUG landmarks [V, 68, 2] (column, row) of a sample's faces, or None if it has none saved.
+
+        height    of the faces, pixels: in the file y counts from the bottom
+
+        Raises Unusable for a file that is damaged.
+        """
+        try:
+            stored = _views(self._load(id, "lm68_2d", "pt", read_torch), "lm68_2d")
+        except MissingPart:
+            return None
+        views = [np.asarray(stored[view]) for view in VIEWS]
+        for view, points in zip(VIEWS, views, strict=True):
+            if points.shape != (68, 2) or points.dtype.kind != "f" or not np.isfinite(points).all():
+                raise Unusable(f"analysis_unreadable:lm68_2d: {view} holds no 68 points")
+        return np.stack(views).astype(np.float64) * (1, -1) + (0, height - 1)
 
     def _head(self, id: str, views: int, height: int, width: int) -> Head | str:
         try:
@@ -82,7 +104,7 @@ class RecordedAnalysis:
                 raise ValueError(f"refuses {size} bytes")
             return read(path.read_bytes(), path.name)
         except FileNotFoundError:
-            raise Unusable(f"missing_analysis:{part}") from None
+            raise MissingPart(f"missing_analysis:{part}") from None
         except (OSError, ValueError) as error:
             raise Unusable(f"analysis_unreadable:{part}: {error}") from error
 

@@ -2,7 +2,8 @@
 
 from ffhq_uv.archive.catalogue import Catalogue, catalogue, read_latents, read_uv_map
 from ffhq_uv.archive.containers import ArchiveError, Archives
-from ffhq_uv.archive.manifest import Entry, manifest
+from ffhq_uv.archive.limits import Limits
+from ffhq_uv.archive.manifest import Entry, Manifest, manifest
 from ffhq_uv.archive.scanning import Member, scan
 
 __all__ = [
@@ -10,6 +11,8 @@ __all__ = [
     "Archives",
     "Catalogue",
     "Entry",
+    "Limits",
+    "Manifest",
     "Member",
     "catalogue",
     "manifest",

@@ -11,8 +11,14 @@ from typing import Any
 
 from ffhq_uv.archive.containers import ArchiveError
 
+_ID = re.compile(r"\d{5,6}", re.ASCII)
 
-@dataclass(frozen=True)
+MAX_VALUES = 2_000_000
+"""Most objects and values of one JSON file; 100,000 samples take 500,000. Python needs 100 bytes for three of a
+file."""
+
+
+@dataclass(frozen=True, slots=True)
 class Attributes:
     """What the archives tell of a sample's face.
 
@@ -39,7 +45,7 @@ def decode_meta_info(data: bytes, name: str) -> dict[str, Attributes | str]:
         raise ArchiveError(f"{name}: expected one object keyed by sample id")
     table: dict[str, Attributes | str] = {}
     for id, record in records.items():
-        if not re.fullmatch(r"\d{5,6}", id, re.ASCII):
+        if not _ID.fullmatch(id):
             raise ArchiveError(f"{name}: {reprlib.repr(id)} is no sample id (six digits)")
         try:
             table[id] = _attributes(record, id)
@@ -51,18 +57,24 @@ def decode_meta_info(data: bytes, name: str) -> dict[str, Attributes | str]:
 class _Object(dict[str, Any]):
     """A JSON object that knows which keys it was given more than once."""
 
-    repeated: set[str]
+    __slots__ = ("repeated",)
+    repeated: frozenset[str]
+
+
+_NONE: frozenset[str] = frozenset()
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> _Object:
     result = _Object(pairs)
-    result.repeated = set()
+    result.repeated = _NONE
     if len(result) < len(pairs):
-        result.repeated = {key for key, count in Counter(key for key, _ in pairs).items() if count > 1}
+        result.repeated = frozenset(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
     return result
 
 
 def _json(data: bytes, name: str) -> Any:
+    if (values := sum(map(data.count, (b"{", b"[", b",")))) > MAX_VALUES:
+        raise ArchiveError(f"{name}: refuses {values} values (at most {MAX_VALUES})")
     try:
         return json.loads(data, object_pairs_hook=_pairs)
     except (ValueError, RecursionError) as error:

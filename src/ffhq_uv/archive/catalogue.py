@@ -8,7 +8,8 @@ id            str, six digits, or five (then it is the FFHQ index)
 ffhq_index    str, five digits, or null
 gender        int, 1 male, 0 female
 age           float, years
-beard, smile  float 0..1; smile is null where only ``meta-info.json`` tells of the sample
+beard, smile  float 0..1; smile is that of the FFHQ image where only ``meta-info.json`` tells of the sample
+neutral       float 0..1, how neutral the face service found the expression of the FFHQ image, or null
 reason        str, null where nothing is wrong: ``duplicate_id``, ``missing_attributes``,
               ``attributes_unreadable: ...``, ``missing_view:left,right``, ``missing_latents`` (no view
               at all)
@@ -18,8 +19,8 @@ latents       list of str, location of each view's code, or null
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,9 @@ from numpy.typing import NDArray
 
 from ffhq_uv.archive.attributes import Attributes, decode_attributes, decode_meta_info
 from ffhq_uv.archive.containers import ArchiveError, Archives, files
-from ffhq_uv.archive.latents import decode_latent
+from ffhq_uv.archive.latents import LatentReader
+from ffhq_uv.archive.limits import PUBLISHED, Limits
+from ffhq_uv.archive.ms_api import decode_ms_api, neutral_emotion
 from ffhq_uv.archive.scanning import Member, scan
 from ffhq_uv.geometry import VIEWS
 from ffhq_uv.png import PngError, read_png
@@ -40,6 +43,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "age": pl.Float64,
     "beard": pl.Float64,
     "smile": pl.Float64,
+    "neutral": pl.Float64,
     "reason": pl.String,
     "uv_map": pl.String,
     "latents": pl.List(pl.String),
@@ -50,13 +54,17 @@ PROJECT = "dataset_project"
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The tables of the module's text; either may be empty."""
+    """The tables of the module's text; either may be empty.
+
+    unread    why records of the face service could not be read; those samples have no ``neutral``
+    """
 
     samples: pl.DataFrame
     reference: pl.DataFrame
+    unread: tuple[str, ...] = ()
 
 
-def catalogue(root: Path, data_set: str = "ffhq-uv") -> Catalogue:
+def catalogue(root: Path, data_set: str = "ffhq-uv", limits: Limits = PUBLISHED) -> Catalogue:
     """What the archives below ``root`` hold.
 
     Samples come from ``dataset/<data_set>`` (or from its folders of December 2022, ``<data_set>``,
@@ -66,27 +74,35 @@ def catalogue(root: Path, data_set: str = "ffhq-uv") -> Catalogue:
     """
     names = (data_set, f"{data_set}-face-latents", f"{data_set}-face-attributes")
     folders = [path for parent in ("dataset/", "") for name in names if (root / (path := parent + name)).is_dir()]
-    project = list(scan(root, PROJECT))
+    project = list(scan(root, PROJECT, limits=limits))
     if not folders and not project:
         raise ArchiveError(f"{root}: no archives; expected dataset/{data_set}/ or {PROJECT}/")
-    with Archives(root) as archives:
+    with Archives(root, limits) as archives:
         published = {} if not folders else _meta_info(archives, folders)
         attributes = _attributes(archives, project)
+        neutral, unread = _neutral(archives, project)
         reference = _table(
             (member for member in project if member.part == "latent" and not member.view), attributes, (None,)
         )
         if folders:
-            members = list(scan(root, *folders))
+            members = list(scan(root, *folders, limits=limits))
             published = _attributes(archives, members) | published
-            return Catalogue(_table(members, published, VIEWS), reference)
-        views = [member for member in project if member.view or member.part == "uv_map"]
-        edited = {member.id for member in views}
-        attributes = {id: value for id, value in attributes.items() if id in edited}
-        return Catalogue(_table(views, attributes, VIEWS), reference)
+            samples = _table(members, published, VIEWS)
+        else:
+            views = [member for member in project if member.view or member.part == "uv_map"]
+            edited = {member.id for member in views}
+            samples = _table(views, {id: value for id, value in attributes.items() if id in edited}, VIEWS)
+        smiles = {id: known.smile for id, known in attributes.items() if isinstance(known, Attributes)}
+        samples, reference = (_with_photographs(table, smiles, neutral) for table in (samples, reference))
+        return Catalogue(samples, reference, unread)
 
 
 def read_latents(
-    root: Path, table: pl.DataFrame, out: NDArray[np.float32], rows: Iterable[int] | None = None
+    root: Path,
+    table: pl.DataFrame,
+    out: NDArray[np.float32],
+    rows: Iterable[int] | None = None,
+    limits: Limits = PUBLISHED,
 ) -> Iterator[tuple[int, str | None]]:
     """Read the codes of a table's rows (by default all) into ``out`` float32 [len(table), V, 18, 512].
 
@@ -94,21 +110,22 @@ def read_latents(
     ...``, or None. A row with a reason is zero. Rows may be split among processes that share a
     memory-mapped ``out``.
     """
-    with Archives(root) as archives:
+    with Archives(root, limits) as archives:
+        reader = LatentReader(archives)
         for row in range(len(table)) if rows is None else rows:
             locations, reason = table["latents"][row].to_list(), table["reason"][row]
             if reason is None:
-                reason = _read_sample(archives, locations, out[row])
+                reason = _read_sample(reader, locations, out[row])
             if reason is not None:
                 out[row] = 0
             yield row, reason
 
 
-def _read_sample(archives: Archives, locations: list[str], out: NDArray[np.float32]) -> str | None:
+def _read_sample(reader: LatentReader, locations: list[str], out: NDArray[np.float32]) -> str | None:
     views = VIEWS if len(locations) == len(VIEWS) else ("front",)
     for view, location, code in zip(views, locations, out, strict=True):
         try:
-            code[...] = decode_latent(archives.read(location), location)
+            code[...] = reader.read(location)
         except ArchiveError as error:
             return f"latent_unreadable:{view}: {error}"
     return None if np.isfinite(out).all() else "latent_nonfinite"
@@ -149,6 +166,35 @@ def _attributes(archives: Archives, members: list[Member]) -> dict[str, Attribut
     return table
 
 
+def _neutral(archives: Archives, members: list[Member]) -> tuple[dict[str, float], tuple[str, ...]]:
+    """How neutral the face service found each image's expression; and why records could not be read."""
+    table: dict[str, float] = {}
+    unread: list[str] = []
+    for member in members:
+        if member.part != "ms_api":
+            continue
+        try:
+            record = decode_ms_api(archives.read(member.location), member.location)
+            neutral = neutral_emotion(record, member.location)
+        except ArchiveError as error:
+            unread.append(str(error))
+            continue
+        if neutral is not None:
+            table[member.id] = neutral
+    return table, tuple(unread)
+
+
+def _with_photographs(
+    table: pl.DataFrame, smiles: Mapping[str, float | None], neutral: Mapping[str, float]
+) -> pl.DataFrame:
+    """The table with what only the records of the FFHQ images tell, by their index."""
+
+    def recorded(values: Mapping[str, float | None]) -> pl.Expr:
+        return pl.col("ffhq_index").replace_strict(dict(values), default=None, return_dtype=pl.Float64)
+
+    return table.with_columns(smile=pl.coalesce("smile", recorded(smiles)), neutral=recorded(neutral))
+
+
 def _table(
     members: Iterable[Member], attributes: dict[str, Attributes | str], views: tuple[str | None, ...]
 ) -> pl.DataFrame:
@@ -164,23 +210,24 @@ def _table(
             twice.update({member.id} if member.view in found else ())
             found[member.view] = member.location
 
-    rows = []
-    for id in sorted({*maps, *codes, *attributes}):
-        locations = [codes.get(id, {}).get(view) for view in views]
-        known = attributes.get(id, "missing_attributes")
-        reason = "duplicate_id" if id in twice else known if isinstance(known, str) else None
-        row = {
-            "id": id,
-            "uv_map": maps.get(id),
-            "latents": locations,
-            "reason": reason or _missing(locations),
-        }
-        if len(id) == 5:
-            row["ffhq_index"] = id
-        if isinstance(known, Attributes):
-            row |= {key: value for key, value in asdict(known).items() if value is not None}
-        rows.append(row)
-    return pl.DataFrame(rows, SCHEMA)
+    ids = sorted({*maps, *codes, *attributes})
+    known = [attributes.get(id, "missing_attributes") for id in ids]
+    locations = [[codes.get(id, {}).get(view) for view in views] for id in ids]
+    reasons = [
+        "duplicate_id" if id in twice else found if isinstance(found, str) else _missing(views_found)
+        for id, found, views_found in zip(ids, known, locations, strict=True)
+    ]
+    told = [found if isinstance(found, Attributes) else None for found in known]
+    columns: dict[str, list[object]] = {
+        "id": list(ids),
+        "ffhq_index": [id if len(id) == 5 else found and found.ffhq_index for id, found in zip(ids, told, strict=True)],
+        **{key: [found and getattr(found, key) for found in told] for key in ("gender", "age", "beard", "smile")},
+        "neutral": [None] * len(ids),
+        "reason": list(reasons),
+        "uv_map": [maps.get(id) for id in ids],
+        "latents": list(locations),
+    }
+    return pl.DataFrame(columns, SCHEMA)
 
 
 def _missing(locations: list[str | None]) -> str | None:

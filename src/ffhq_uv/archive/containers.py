@@ -8,27 +8,14 @@ into place); zips may hold none.
 from __future__ import annotations
 
 import os
-import re
 import stat
-import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import TracebackType
 
-MAX_BYTES = {
-    "meta-info.json": 32 << 20,  # 13 MB published, by the number of samples
-    ".json": 64 << 10,  # 159 bytes
-    ".npy": 64 << 10,  # 164 bytes
-    ".pkl": 256 << 10,  # 3 kB
-    ".png": 64 << 20,  # 1.2 MB
-    ".pt": 4 << 20,  # 38 kB
-}
-"""Largest file of each name or kind that is read; beside it what the published ones have."""
-MAX_RATIO = 200
-"""Largest ratio of unpacked to packed size of a member above one MiB."""
-MAX_MEMBERS = 5_000_000
-"""Most members of one zip."""
+from ffhq_uv.archive.limits import PUBLISHED, Limits
+from ffhq_uv.zips import STORED, Zip, ZipError
 
 
 class ArchiveError(ValueError):
@@ -53,91 +40,78 @@ def split(location: str) -> tuple[str, str]:
     return (f"{head}.zip", member) if zipped else (location, "")
 
 
-def open_zip(path: Path) -> zipfile.ZipFile:
-    """Open a zip and check every member (`_refusal`); ArchiveError names the file and a remedy."""
+def _outside(path: str) -> bool:
+    return path.startswith("/") or ".." in path.split("/")
+
+
+def open_zip(path: Path, limits: Limits = PUBLISHED) -> Zip:
+    """Open a zip. ArchiveError names the file, what is wrong with it (`ffhq_uv.zips`), and a remedy."""
     try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise ArchiveError(f"{path}: not a readable zip ({error}); download it again") from error
-    if reason := _refusal(archive):
-        archive.close()
-        raise ArchiveError(f"{path}: {reason}; this is no published archive, download it again")
-    return archive
-
-
-def _refusal(archive: zipfile.ZipFile) -> str | None:
-    """Why a zip is not taken, or None: odd names, links, duplicates, overlapping data, too many members."""
-    members = archive.infolist()
-    if len(members) > MAX_MEMBERS:
-        return f"refuses {len(members)} members (at most {MAX_MEMBERS})"
-    seen = set()
-    for member in members:
-        name = member.orig_filename
-        if re.search(r"[\\\x00]|^/|^[A-Za-z]:|(^|/)\.\.(/|$)", name):
-            return f"refuses the member name {name!r}"
-        if name.casefold() in seen:
-            return f"refuses two members called {name!r}"
-        seen.add(name.casefold())
-        if stat.S_ISLNK(member.external_attr >> 16):
-            return f"refuses the link {name!r}"
-        if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            return f"refuses {name!r} (encrypted, or neither stored nor deflated)"
-    # A torn zip of .pt files ends in the directory of one of them: they are zips themselves.
-    if members and min(member.header_offset for member in members) > 0:
-        return "refuses data before the first member (is it cut short?)"
-    end = 0
-    for member in sorted(members, key=lambda member: member.header_offset):
-        if member.header_offset < end:
-            return f"refuses {member.filename!r}, whose bytes overlap another member's"
-        end = member.header_offset + 30 + len(member.filename) + member.compress_size
-    return None
+        return Zip(path, limits.members)
+    except (ZipError, OSError) as error:
+        raise ArchiveError(f"{path}: {error}; this is no published archive, download it again") from error
 
 
 class Archives:
     """The files below a folder by location. Keeps the zips it read last open; close it, or use ``with``."""
 
-    def __init__(self, root: Path, open_zips: int = 8) -> None:
+    def __init__(self, root: Path, limits: Limits = PUBLISHED, open_zips: int = 8) -> None:
         self.root = root
+        self.limits = limits
         self._capacity = open_zips
-        self._zips: OrderedDict[str, zipfile.ZipFile] = OrderedDict()
+        self._zips: OrderedDict[str, Zip] = OrderedDict()
 
     def read(self, location: str) -> bytes:
-        """The whole file at a location, at most `MAX_BYTES` of its kind. Raises ArchiveError."""
+        """The whole file at a location, at most as large as the limits allow. Raises ArchiveError."""
         path, member = split(location)
-        name = PurePosixPath(member or path)
-        limit = MAX_BYTES.get(name.name, MAX_BYTES.get(name.suffix.lower(), 0))
-        if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        limit = self.limits.of(member or path)
+        if _outside(path):
             raise ArchiveError(f"{location}: outside of the archives")
         try:
             if member:
                 return self._read_member(path, member, limit)
-            size = (self.root / path).stat().st_size
-            if size > limit:
-                raise ArchiveError(f"{location}: refuses {size} bytes (at most {limit})")
-            return (self.root / path).read_bytes()
+            return self._read_file(self.root / path, location, limit)
         except OSError as error:
             raise ArchiveError(f"{location}: {error.strerror or error}") from error
 
+    def stored(self, location: str) -> tuple[int, int, bytes] | None:
+        """For a file that lies unpacked in a zip: where it begins in a piece of that zip, its length, and the piece.
+
+        Its CRC is not checked. None for any other file, and where `read` would raise an error.
+        """
+        path, member = split(location)
+        try:
+            if not member or _outside(path):
+                return None
+            directory = (archive := self._zip(path)).directory
+            if directory.method[at := directory.places[member]] != STORED:
+                return None
+            length = int(directory.size[at])
+            start, piece = archive.locate(member, self.limits.of(member))
+            return (start, length, piece) if length == directory.packed[at] else None
+        except (ArchiveError, ZipError, KeyError, OSError):
+            return None
+
+    def _read_file(self, path: Path, location: str, limit: int) -> bytes:
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode) or state.st_size > limit:
+            raise ArchiveError(f"{location}: refuses {state.st_size} bytes (at most {limit}, of a file)")
+        with path.open("rb") as file:
+            return file.read(limit)
+
     def _read_member(self, path: str, member: str, limit: int) -> bytes:
         try:
-            archive = self._zip(path)
-            info = archive.getinfo(member)
-            packed = max(info.compress_size, 1)
-            if info.file_size > limit or (info.file_size > 1 << 20 and info.file_size > MAX_RATIO * packed):
-                raise ArchiveError(f"{path}!{member}: refuses {info.file_size} bytes packed in {packed}")
-            return archive.read(info)
-        except ArchiveError:
-            raise
+            return self._zip(path).read(member, limit, self.limits.ratio)
         except KeyError:
             raise ArchiveError(f"{path}!{member}: no such member") from None
-        except Exception as error:  # zlib, struct, EOF: the member's bytes are damaged
-            raise ArchiveError(f"{path}!{member}: damaged ({error}); download {path} again") from error
+        except ZipError as error:
+            raise ArchiveError(f"{path}!{member}: {error}; download {path} again") from error
 
-    def _zip(self, path: str) -> zipfile.ZipFile:
+    def _zip(self, path: str) -> Zip:
         if path not in self._zips:
             while len(self._zips) >= self._capacity:
                 self._zips.popitem(last=False)[1].close()
-            self._zips[path] = open_zip(self.root / path)
+            self._zips[path] = open_zip(self.root / path, self.limits)
         self._zips.move_to_end(path)
         return self._zips[path]
 

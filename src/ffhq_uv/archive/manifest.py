@@ -1,15 +1,24 @@
-"""The list of what came: every file of the archives with its size, checksum, kind and number of samples."""
+"""The list of what came: every file of the archives with its size, checksum and kind, and how many samples of what."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ffhq_uv.archive.attributes import decode_meta_info
 from ffhq_uv.archive.containers import Archives, files, open_zip
+from ffhq_uv.archive.limits import PUBLISHED, Limits
 from ffhq_uv.archive.scanning import recognise
+from ffhq_uv.zips import remembered_at
+
+PARTS = ("dataset", "dataset_project", "topo_assets", "checkpoints")
+"""The folders in which FFHQ-UV is published."""
+OLD_PARTS = tuple(
+    f"ffhq-uv{set}{part}" for set in ("", "-interpolate") for part in ("", "-face-latents", "-face-attributes")
+)
+"""The folders in which it was published in December 2022."""
 
 KINDS = (
     *("uv-maps", "face-latents", "meta-info.json", "topo_assets", "checkpoints"),
@@ -26,6 +35,15 @@ KINDS = (
 )
 """The parts in which everything is published, by the name of a file's folder or zip."""
 
+_SETS = {"dataset/ffhq-uv": 54_165, "dataset/ffhq-uv-interpolate": 100_000}
+PUBLISHED_SAMPLES = {
+    **{
+        f"{set}/{kind}": count for set, count in _SETS.items() for kind in ("uv-maps", "face-latents", "meta-info.json")
+    },
+    "dataset_project/latents": 69_620,  # FFHQ's 70,000 less 380 that could not be inverted
+}
+"""How many samples the authors published of what."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -38,11 +56,42 @@ class Entry:
     samples: int
 
 
-def manifest(root: Path) -> Iterator[Entry]:
-    """An entry for each file below ``root``, sorted by path. Raises ArchiveError for a hostile zip."""
+@dataclass(frozen=True)
+class Manifest:
+    """Every file, sorted by path, and of each part (``dataset/ffhq-uv/uv-maps``, ...) how many different samples."""
+
+    samples: dict[str, int]
+    files: list[Entry]
+
+
+def manifest(root: Path, sha256: Mapping[str, str] | None = None, limits: Limits = PUBLISHED) -> Manifest:
+    """What lies below ``root``. Checksums that are known already are given by path; the others are computed.
+
+    Raises ArchiveError for a damaged or hostile zip or ``meta-info.json``.
+    """
+    ids: dict[str, set[str]] = {}
+    entries = []
     for path in sorted(files(root), key=lambda path: path.relative_to(root).as_posix()):
         location = path.relative_to(root).as_posix()
-        yield Entry(location, path.stat().st_size, _sha256(path), _kind(location), _samples(root, location))
+        found = set(_ids(root, location, limits))
+        kind, part = _kind(location)
+        if found:
+            ids.setdefault(part, set()).update(found)
+        digest = (sha256 or {}).get(location) or _sha256(path)
+        entries.append(Entry(location, path.stat().st_size, digest, kind, len(found)))
+    return Manifest({part: len(ids[part]) for part in sorted(ids)}, entries)
+
+
+def differences(samples: Mapping[str, int]) -> list[str]:
+    """What differs from the published numbers of samples, in a sentence each."""
+    found = []
+    for part, published in PUBLISHED_SAMPLES.items():
+        if part not in samples:
+            found.append(f"{part}: none of the {published:,} published samples")
+        elif (more := samples[part] - published) != 0:
+            change = f"{abs(more):,} {'more' if more > 0 else 'fewer'} than"
+            found.append(f"{part}: {samples[part]:,} samples, {change} the {published:,} published")
+    return found
 
 
 def _sha256(path: Path) -> str:
@@ -53,15 +102,30 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _kind(location: str) -> str:
-    return next((name for part in location.split("/") if (name := part.removesuffix(".zip")) in KINDS), "other")
+def _kind(location: str) -> tuple[str, str]:
+    """A file's kind, and the path of the part that it belongs to."""
+    parts = location.split("/")
+    for at, part in enumerate(parts):
+        if (name := part.removesuffix(".zip")) in KINDS:
+            return name, "/".join([*parts[:at], name])
+    return "other", "/".join(parts[:-1]) or "."
 
 
-def _samples(root: Path, location: str) -> int:
+def _ids(root: Path, location: str, limits: Limits) -> Iterable[str]:
     if location.endswith(".zip"):
-        with open_zip(root / location) as archive:
-            return len({member.id for name in archive.namelist() if (member := recognise(name))})
+        with open_zip(root / location, limits) as archive:
+            return [member.id for name in archive.namelist() if (member := recognise(f"{location}!{name}"))]
     if location.endswith("meta-info.json"):
-        with Archives(root) as archives:
-            return len(decode_meta_info(archives.read(location), location))
-    return int(recognise(location) is not None)
+        with Archives(root, limits) as archives:
+            return decode_meta_info(archives.read(location), location)
+    return [member.id] if (member := recognise(location)) else []
+
+
+def large_zips(root: Path, limits: Limits = PUBLISHED) -> Iterator[tuple[Path, bytes]]:
+    """Of every zip with very many members: where its directory should be remembered (`ffhq_uv.zips`), and the
+    content."""
+    for path in files(root):
+        if path.suffix == ".zip":
+            with open_zip(path, limits) as archive:
+                if content := archive.remembering():
+                    yield remembered_at(path), content

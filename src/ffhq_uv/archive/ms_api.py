@@ -9,6 +9,7 @@ The attributes were detected by Microsoft's service on synthetic faces; they are
 
 from __future__ import annotations
 
+import math
 import reprlib
 import struct
 from collections.abc import Mapping
@@ -94,9 +95,24 @@ def decode_ms_api(data: bytes, name: str) -> dict[str, Any]:
     Raises ArchiveError naming the GLOBAL, field or value that does not belong into such a record.
     """
     try:
-        return cast(dict[str, Any], _plain("DetectedFace", unpickle(data, _table(), name), name))
+        content = unpickle(data, _table(), name)
     except UnpickleError as error:
         raise ArchiveError(str(error)) from error
+    if content is None:
+        raise ArchiveError(f"{name}: expected a DetectedFace, not None")
+    return cast(dict[str, Any], _plain("DetectedFace", content, name))
+
+
+def neutral_emotion(record: Mapping[str, Any], name: str) -> float | None:
+    """How neutral the service found a face's expression, 0..1; None where it did not say.
+
+    The eight emotions add up to 1, so this is 1 without any other. Raises ArchiveError for a number beyond 0..1.
+    """
+    emotions = (record.get("face_attributes") or {}).get("emotion") or {}
+    neutral = emotions.get("neutral")
+    if neutral is not None and not (math.isfinite(neutral) and 0 <= neutral <= 1):
+        raise ArchiveError(f"{name}: neutral is {reprlib.repr(neutral)}, expected a number from 0 to 1")
+    return neutral if neutral is None else float(neutral)
 
 
 def _table() -> Table:

@@ -13,11 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ffhq_uv.archive.containers import files, open_zip
+from ffhq_uv.archive.limits import PUBLISHED, Limits
 
 _NAME = re.compile(
     r"(?P<id>\d{5,6})(?:_(?P<view>left|front|right))?(?P<suffix>_latent|_final_[a-z0-9_]+)?"
     r"\.(?P<type>png|pt|json|pkl|npy)"
 )
+_INTRINSICS = re.compile(
+    r"(?:.*/)?(?P<id>\d{6})/(?P<part>ambient_occlusion|diffuse|normal|specular|translucency|light_normalized)\.png"
+)
+"""FFHQ-UV-Intrinsics (Ubisoft): six pictures in a sample's folder, 27 zips of about 370 samples each."""
 _RECORDS = {"json": "attributes", "pkl": "ms_api", "npy": "lights"}
 
 
@@ -25,9 +30,9 @@ _RECORDS = {"json": "attributes", "pkl": "ms_api", "npy": "lights"}
 class Member:
     """One published file.
 
-    part is ``uv_map``, ``latent``, ``face``, ``inversion``, ``image``, ``attributes``, ``ms_api``,
-    ``lights``, or what follows ``_final_`` in the files of step 4 (``coeffs``, ``trans_params``,
-    ``seg_result``, ...).
+    part is the name of a picture of FFHQ-UV-Intrinsics (``diffuse``, ...), ``uv_map``, ``latent``, ``face``,
+    ``inversion``, ``image``, ``attributes``, ``ms_api``, ``lights``, or what follows ``_final_`` in the files of step
+    4 (``coeffs``, ``trans_params``, ``seg_result``, ...).
     """
 
     id: str
@@ -36,7 +41,7 @@ class Member:
     location: str
 
 
-def scan(root: Path, *folders: str) -> Iterator[Member]:
+def scan(root: Path, *folders: str, limits: Limits = PUBLISHED) -> Iterator[Member]:
     """The published files below ``root`` (or below these of its folders), in a fixed order.
 
     Files with other names are passed over. Raises ArchiveError for a zip that is damaged or hostile.
@@ -45,7 +50,7 @@ def scan(root: Path, *folders: str) -> Iterator[Member]:
         for path in files(root / folder):
             location = path.relative_to(root).as_posix()
             if path.suffix == ".zip":
-                with open_zip(path) as archive:
+                with open_zip(path, limits) as archive:
                     names = [f"{location}!{name}" for name in archive.namelist()]
             else:
                 names = [location]
@@ -56,7 +61,8 @@ def recognise(location: str) -> Member | None:
     """The published file at a location, by its name; None if it is not one of a sample."""
     *parents, basename = re.split("[/!]", location)
     if not (match := _NAME.fullmatch(basename)):
-        return None
+        intrinsic = _INTRINSICS.fullmatch(location.replace("!", "/"))
+        return Member(intrinsic["id"], None, intrinsic["part"], location) if intrinsic else None
     view, suffix, type = match["view"], match["suffix"] or "", match["type"]
     if suffix.startswith("_final_"):
         part = {"uv": "uv_map"}.get(name := suffix.removeprefix("_final_"), name)

@@ -34,6 +34,7 @@ __all__ = [
     "encode_view_latent",
     "normalised_attributes",
     "remove_partial_files",
+    "sample_files",
     "write_bytes",
     "write_face_latents",
     "write_meta_info",
@@ -159,14 +160,19 @@ def write_meta_info(path: Path, records: Mapping[str, Mapping[str, object]]) -> 
 
 def write_uv_map(data_set: Path, id: str, uv_map: NDArray[np.uint8]) -> None:
     """Write a sample's map uint8 [S, S, 3] to ``uv-maps/<chunk>/<id>.png`` of a data set."""
-    write_bytes(data_set / "uv-maps" / _chunk(id) / f"{id}.png", encode_png(uv_map))
+    write_bytes(sample_files(data_set, id)[0], encode_png(uv_map))
 
 
 def write_face_latents(data_set: Path, id: str, latents: NDArray[np.float32], attributes: NDArray[np.float32]) -> None:
     """Write a sample's codes [3, 18, 512] and attributes [3, 17] below ``face-latents/<chunk>/<id>/``."""
-    folder = data_set / "face-latents" / _chunk(id) / id
-    for view, latent, attribute in zip(VIEWS, latents, attributes, strict=True):
-        write_bytes(folder / f"{id}_{view}_latent.pt", encode_view_latent(latent, attribute))
+    for path, latent, attribute in zip(sample_files(data_set, id)[1:], latents, attributes, strict=True):
+        write_bytes(path, encode_view_latent(latent, attribute))
+
+
+def sample_files(data_set: Path, id: str) -> list[Path]:
+    """What `write_uv_map` and `write_face_latents` write of a sample: its map, and its codes in the views' order."""
+    latents = data_set / "face-latents" / _chunk(id) / id
+    return [data_set / "uv-maps" / _chunk(id) / f"{id}.png", *(latents / f"{id}_{view}_latent.pt" for view in VIEWS)]
 
 
 def _chunk(id: str) -> str:

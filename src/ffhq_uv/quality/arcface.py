@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ffhq_uv.networks import inference, read_state, with_weights
+from ffhq_uv.networks import inference, portions, read_state, usable_device, with_weights
 from ffhq_uv.quality.face_crop import face_crop
 
 
@@ -68,8 +68,8 @@ class ArcFace:
     """Identity embeddings. Raises FileNotFoundError or WeightsError for a file that is not usable."""
 
     def __init__(self, path: Path, device: str) -> None:
-        self._network = with_weights(IResNet50, read_state(path), path).to(device)
-        self._device = device
+        self._device = usable_device(device)
+        self._network = with_weights(IResNet50, read_state(path), path).to(self._device)
 
     def __call__(self, fronts: Tensor, landmarks: Tensor) -> Tensor:
         """Unit vectors float32 [B, 512] of fronts uint8 RGB [B, H, W, 3] by landmarks [B, 5, 2] (column, row).
@@ -77,9 +77,9 @@ class ArcFace:
         The landmarks are image-left eye, image-right eye, nose tip, left and right mouth corner.
         """
         with inference():
-            faces = zip(fronts, landmarks, strict=True)
-            return torch.cat([self._one(face.to(self._device), points) for face, points in faces])
+            parts = zip(portions(fronts, self._device), portions(landmarks, self._device), strict=True)
+            return torch.cat([self._some(faces.to(self._device), points) for faces, points in parts])
 
-    def _one(self, face: Tensor, points: Tensor) -> Tensor:
-        crop = face_crop(face, points).permute(2, 0, 1)[None]
-        return functional.normalize(self._network(crop / 127.5 - 1))
+    def _some(self, faces: Tensor, landmarks: Tensor) -> Tensor:
+        crops = torch.stack([face_crop(face, points) for face, points in zip(faces, landmarks, strict=True)])
+        return functional.normalize(self._network(crops.permute(0, 3, 1, 2) / 127.5 - 1))

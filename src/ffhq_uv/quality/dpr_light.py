@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ffhq_uv.networks import inference, read_state, with_weights
+from ffhq_uv.networks import inference, portions, read_state, usable_device, with_weights
 
 SIDE = 512
 """Side of the picture that the network sees, pixels."""
@@ -103,8 +103,8 @@ class DprLight:
     """Light of faces. Raises FileNotFoundError or WeightsError for a file that is not usable."""
 
     def __init__(self, path: Path, device: str) -> None:
-        self._network = with_weights(DPR, read_state(path), path).to(device)
-        self._device = device
+        self._device = usable_device(device)
+        self._network = with_weights(DPR, read_state(path), path).to(self._device)
 
     def __call__(self, fronts: Tensor) -> Tensor:
         """Spherical harmonics float32 [B, 9] (order of `COEFFICIENTS`) of fronts uint8 RGB [B, H, W, 3].
@@ -112,7 +112,11 @@ class DprLight:
         The same numbers as ``lights/<id>.npy`` of the published archives, where these are of the inverted image.
         """
         with inference():
-            return torch.cat([self._network(lightness(face).to(self._device)) for face in fronts])
+            return torch.cat([self._some(faces) for faces in portions(fronts, self._device)])
+
+    def _some(self, faces: Tensor) -> Tensor:
+        levels = torch.cat([lightness(face) for face in faces])
+        return self._network(levels.to(self._device))  # type: ignore[no-any-return]
 
 
 def lightness(face: Tensor) -> Tensor:

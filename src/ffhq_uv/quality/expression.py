@@ -1,6 +1,6 @@
 """How strong an expression is: 0 is neutral, larger is stronger. The filter says how strong is too strong.
 
-The other score, a recorded smile (attribute ``Expression``, 0..1), needs no computing.
+What the archives record, a smile (attribute ``Expression``) or the emotions of the face service, needs no computing.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor, nn
 
-from ffhq_uv.networks import inference, read_state, with_weights
+from ffhq_uv.networks import inference, portions, read_state, usable_device, with_weights
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 NEUTRAL = LABELS.index("neutral")
@@ -50,18 +50,18 @@ class ExpressionRecogniser:
     """
 
     def __init__(self, path: Path, device: str) -> None:
-        self._network = with_weights(VGG19, read_state(path, "net"), path).to(device)
-        self._device = device
+        self._device = usable_device(device)
+        self._network = with_weights(VGG19, read_state(path, "net"), path).to(self._device)
 
     def __call__(self, fronts: Tensor) -> Tensor:
         """Probabilities float32 [B, 7] in the order of `LABELS`, of fronts uint8 RGB [B, H, W, 3]."""
         with inference():
-            return torch.cat([self._one(face.to(self._device)) for face in fronts])
+            return torch.cat([self._some(faces.to(self._device)) for faces in portions(fronts, self._device)])
 
-    def _one(self, face: Tensor) -> Tensor:
-        small = (grey_thumbnail(face) / 255).float().expand(1, 3, SIDE, SIDE)
-        scores = self._network(torch.cat([small, small.flip(3)]))
-        return scores.mean(0, keepdim=True).softmax(1)  # type: ignore[no-any-return]
+    def _some(self, faces: Tensor) -> Tensor:
+        small = (grey_thumbnail(faces) / 255).float()[:, None].expand(-1, 3, -1, -1)
+        scores: Tensor = self._network(torch.cat([small, small.flip(3)]))
+        return scores.reshape(2, len(faces), len(LABELS)).mean(0).softmax(1)
 
 
 def expression_score(probabilities: Tensor) -> Tensor:
@@ -69,10 +69,10 @@ def expression_score(probabilities: Tensor) -> Tensor:
     return 1 - probabilities[:, NEUTRAL]
 
 
-def grey_thumbnail(face: Tensor) -> Tensor:
-    """Whole grey levels float64 [44, 44] of a face uint8 [H, W, 3], smoothed and resized as scikit-image does."""
-    grey = face.double() @ face.new_tensor(LUMA, dtype=torch.float64)
-    rows, columns = (_thumbnail_weights(side).to(face.device) for side in grey.shape)
+def grey_thumbnail(faces: Tensor) -> Tensor:
+    """Whole grey levels float64 [..., 44, 44] of faces uint8 [..., H, W, 3], smoothed and resized like scikit-image."""
+    grey = faces.double() @ faces.new_tensor(LUMA, dtype=torch.float64)
+    rows, columns = (_thumbnail_weights(side).to(faces.device) for side in grey.shape[-2:])
     return (rows @ grey @ columns.T + 1e-9).floor()  # a level that is whole in exact arithmetic stays
 
 

@@ -20,14 +20,15 @@ from torch import Tensor
 from ffhq_uv import config as settings
 from ffhq_uv.analysis import Analysis
 from ffhq_uv.generator import Generator
-from ffhq_uv.geometry import FRONT, Geometry
+from ffhq_uv.geometry import FRONT
 from ffhq_uv.quality.area import valid_area_ratio
 from ffhq_uv.quality.bs_error import bs_error, mean_luma
 from ffhq_uv.quality.skin_tone import skin_tone
 from ffhq_uv.stages import files
+from ffhq_uv.stages.identity import Encoder
+from ffhq_uv.stages.phases import phase
 from ffhq_uv.stages.rooms import (
     Expression,
-    Fitted,
     Pictures,
     build_analysis,
     build_expression,
@@ -94,40 +95,45 @@ class Chain:
     texturer: Texturer
     face: Tensor
     expression: Expression
-    encode_pictures: Pictures | None
-    encode_fitted: Fitted | None
+    identity: Encoder
     light: Pictures | None
 
-    def samples(self, latents: Tensor, ids: Sequence[str], smiles: Sequence[float | None]) -> list[Sample]:
-        """Textures and measurements of codes float32 [B, 3, 18, 512]; ``smiles`` are the recorded ones (0..1)."""
-        return _one_by_one_if_it_fails(self._samples, latents, ids, smiles)
+    def samples(self, latents: Tensor, ids: Sequence[str], recorded: Sequence[float | None]) -> list[Sample]:
+        """Textures and measurements of codes float32 [B, 3, 18, 512] and recorded expressions (0 is neutral)."""
+        return _one_by_one_if_it_fails(self._samples, latents, ids, recorded)
 
     def people(self, latents: Tensor, ids: Sequence[str]) -> list[Sample]:
         """Identity embeddings of un-normalised people, codes float32 [B, 1, 18, 512]."""
         return _one_by_one_if_it_fails(self._people, latents, ids, [None] * len(ids))
 
-    def _samples(self, latents: Tensor, ids: Sequence[str], smiles: Sequence[float | None]) -> list[Sample]:
-        faces, reasons = self.generator(latents, ids)
-        geometry = self.analysis(faces, latents, ids)
+    def _samples(self, latents: Tensor, ids: Sequence[str], recorded: Sequence[float | None]) -> list[Sample]:
+        with phase("generate"):
+            faces, reasons = self.generator(latents, ids)
+        with phase("analyse"):
+            geometry = self.analysis(faces, latents, ids)
         reasons = _first(reasons, geometry.reasons)
         good = [row for row, reason in enumerate(reasons) if reason is None]
         samples = {row: Sample(ids[row], reason) for row, reason in enumerate(reasons) if reason is not None}
         if good:
             found, fronts = geometry.select(good), faces[good, FRONT]
-            textures = self.texturer(faces[good], found)
-            errors = bs_error(textures.maps)
-            columns = {
-                "note": found.notes or [None] * len(good),
-                "bs_error": errors.tolist(),
-                "bs_error_of_luma": (100 * errors / mean_luma(textures.maps)).tolist(),
-                "valid_area_ratio": valid_area_ratio(textures.coverage, self.face).tolist(),
-                "expression": self.expression(fronts, found, [smiles[row] for row in good]),
-                "light": [None] * len(good) if self.light is None else self.light(fronts).tolist(),
-                "skin_tone": skin_tone(textures.maps, textures.coverage).tolist(),
-                "identity": self._embeddings(fronts, found).tolist(),
-            }
+            with phase("texture"):
+                textures = self.texturer(faces[good], found)
+            with phase("measure"):
+                who = self.identity(faces[good], latents[good], [ids[row] for row in good], found)
+                errors = bs_error(textures.maps)
+                columns = {
+                    "note": _first(found.notes or [None] * len(good), who.notes),
+                    "bs_error": errors.tolist(),
+                    "bs_error_of_luma": (100 * errors / mean_luma(textures.maps)).tolist(),
+                    "valid_area_ratio": valid_area_ratio(textures.coverage, self.face).tolist(),
+                    "expression": self.expression(fronts, found, [recorded[row] for row in good]),
+                    "light": [None] * len(good) if self.light is None else self.light(fronts).tolist(),
+                    "skin_tone": skin_tone(textures.maps, textures.coverage).tolist(),
+                    "identity": who.vectors.tolist(),
+                }
+            refused = _first(textures.reasons, who.reasons)
             for place, row in enumerate(good):
-                reason = textures.reasons[place]
+                reason = refused[place]
                 samples[row] = Sample(
                     ids[row],
                     reason,
@@ -139,23 +145,14 @@ class Chain:
 
     def _people(self, latents: Tensor, ids: Sequence[str], _: Sequence[float | None]) -> list[Sample]:
         faces, reasons = self.generator(latents, ids)
-        geometry = None
-        if self.encode_fitted is not None:
-            geometry = self.analysis(faces, latents, ids)
-            reasons = _first(reasons, geometry.reasons)
         good = [row for row, reason in enumerate(reasons) if reason is None]
-        measured: dict[int, dict[str, Any]] = {}
+        samples = {row: Sample(ids[row], reason) for row, reason in enumerate(reasons) if reason is not None}
         if good:
-            embeddings = self._embeddings(faces[good, 0], geometry and geometry.select(good)).tolist()
-            measured = {row: {"identity": embedding} for row, embedding in zip(good, embeddings, strict=True)}
-        return [Sample(id, reasons[row], measured.get(row, {}), faces[row].cpu().numpy()) for row, id in enumerate(ids)]
-
-    def _embeddings(self, fronts: Tensor, geometry: Geometry | None) -> Tensor:
-        if self.encode_pictures is not None:
-            return self.encode_pictures(fronts)
-        assert self.encode_fitted is not None
-        assert geometry is not None
-        return self.encode_fitted(fronts, geometry)
+            who = self.identity(faces[good], latents[good], [ids[row] for row in good], None)
+            for row, reason, note, vector in zip(good, who.reasons, who.notes, who.vectors.tolist(), strict=True):
+                measured = {"note": note, "identity": vector} if reason is None else {}
+                samples[row] = Sample(ids[row], reason, measured)
+        return [samples[row] for row in range(len(ids))]
 
 
 @lru_cache(maxsize=1)
@@ -170,13 +167,14 @@ def build(config: settings.Config) -> Chain:
             "codes only; choose another generator and analysis"
         )
     topology = load_topology(files.TOPO_ASSETS, config.texture.size)
+    analysis = build_analysis(config)
     return Chain(
         build_generator(config),
-        build_analysis(config),
+        analysis,
         build_texturer(config, topology),
         torch.from_numpy(topology.minor_union),
         build_expression(config),
-        *build_identity(config),
+        build_identity(config, analysis),
         build_light(config),
     )
 
@@ -190,17 +188,19 @@ def _one_by_one_if_it_fails(
     function: Callable[[Tensor, Sequence[str], Sequence[float | None]], list[Sample]],
     latents: Tensor,
     ids: Sequence[str],
-    smiles: Sequence[float | None],
+    recorded: Sequence[float | None],
 ) -> list[Sample]:
     try:
-        return function(latents, ids, smiles)
+        return function(latents, ids, recorded)
     except Exception as error:
+        if isinstance(error, OSError) and files.cannot_write(error):
+            raise  # no fault of the sample's
         if len(ids) == 1:
             return [Sample(ids[0], f"error: {type(error).__name__}: {error}")]
     return [
         sample
         for row in range(len(ids))
         for sample in _one_by_one_if_it_fails(
-            function, latents[row : row + 1], ids[row : row + 1], smiles[row : row + 1]
+            function, latents[row : row + 1], ids[row : row + 1], recorded[row : row + 1]
         )
     ]

@@ -6,31 +6,42 @@ are stored and made whole afterwards (`selection.mix`, `selection.rows`).
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from ffhq_uv.selection.mix import Codes
-from ffhq_uv.selection.rows import ROWS, follows_front, pack, unpack
+from ffhq_uv.selection.rows import LAYERS, ROWS, follows_front, pack, unpack
 
-BATCH = 64
-"""Samples in memory at once: 7 MB."""
+WIDTH = 512
+"""Numbers in a row of a W+ code."""
 
 
-def shrink(path: Path) -> None:
-    """Replace a file of whole codes by the packed one if nothing is lost, which is verified for every sample."""
-    codes = stored(path)
-    batches = [slice(start, start + BATCH) for start in range(0, len(codes), BATCH)]
-    if not all(follows_front(codes[batch]).all() for batch in batches):
-        return
-    small = path.with_suffix(".packed")
-    shape = (len(codes), ROWS, codes.shape[-1])
-    out = np.lib.format.open_memmap(small, mode="w+", dtype=np.float32, shape=shape)
-    for batch in batches:
-        out[batch] = pack(codes[batch])
-    out.flush()
-    os.replace(small, path)
+def store(path: Path, count: int, views: int, batches: Callable[[], Iterator[Codes]]) -> None:
+    """Write the codes of ``count`` samples, which come in batches float32 [k, V, 18, 512].
+
+    They are packed if nothing is lost, which is verified for every sample; at the first that would lose, ``batches`` is
+    called again and all are written whole. Written as to any file, not through a memory map: a full disk is an error
+    then (OSError), and no signal, and memory holds one batch.
+    """
+    if views > 1:
+        packed = (pack(codes) if follows_front(codes).all() else None for codes in batches())
+        if _write(path, (count, ROWS, WIDTH), packed):
+            return
+    _write(path, (count, views, LAYERS, WIDTH), batches())
+
+
+def _write(path: Path, shape: tuple[int, ...], batches: Iterable[Codes | None]) -> bool:
+    """Write batches as one ``.npy`` file. False, and no whole file, if one of them is None."""
+    with path.open("wb") as file:
+        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for batch in batches:
+            if batch is None:
+                return False
+            file.write(np.ascontiguousarray(batch, "<f4").data)
+    return True
 
 
 def stored(path: Path) -> Codes:

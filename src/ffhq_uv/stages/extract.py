@@ -4,7 +4,7 @@ data/rejected.parquet says what the gate found wrong with the samples that it re
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,9 +16,14 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
-from ffhq_uv.archive.writing import normalised_attributes, write_face_latents, write_meta_info, write_uv_map
+from ffhq_uv.archive.writing import (
+    normalised_attributes,
+    sample_files,
+    write_face_latents,
+    write_meta_info,
+    write_uv_map,
+)
 from ffhq_uv.config import Config, ConfigError
-from ffhq_uv.engine import local_map
 from ffhq_uv.selection.filter import Criterion, hold, summarise
 from ffhq_uv.selection.gate import replace_lost
 from ffhq_uv.selection.mix import Codes, Method, category_means, mix
@@ -26,9 +31,12 @@ from ffhq_uv.stages import files
 from ffhq_uv.stages.bounds import read_bounds
 from ffhq_uv.stages.chain import SCHEMA, Sample, build
 from ffhq_uv.stages.codes import stored, whole
+from ffhq_uv.stages.doctor import check
 from ffhq_uv.stages.failures import check_failures
+from ffhq_uv.stages.phases import phase
 from ffhq_uv.stages.picture import contact_sheet
-from ffhq_uv.stages.progress import progress
+from ffhq_uv.stages.shards import running
+from ffhq_uv.stages.work import Work
 
 SHOWN = 4
 """Samples on the contact sheet."""
@@ -41,6 +49,17 @@ class Shard:
     recipes: pl.DataFrame
     rows: NDArray[np.int64]
     groups: NDArray[np.int64]
+    label: str = files.INTERPOLATED.name
+
+    @property
+    def ids(self) -> list[str]:
+        """The new samples' ids."""
+        return self.recipes["id"].to_list()
+
+    def ones(self) -> list[Shard]:
+        """A shard for every sample."""
+        places = range(len(self.recipes))
+        return [Shard(self.recipes[i : i + 1], self.rows[i : i + 1], self.groups[i : i + 1]) for i in places]
 
 
 @dataclass(frozen=True)
@@ -66,40 +85,52 @@ def run(config: Config) -> None:
 
     A sample that fails keeps its row of measurements, with the reason, and has no map.
     """
+    check(config)
     bounds = _bounds(config)
     recipes = files.read_table(files.RECIPES)
     todo, spares = recipes.filter(~pl.col("spare")), recipes.filter("spare")
-    asked = len(todo)
+    asked, shown = len(todo), todo["id"].head(SHOWN).to_list()
     measured, verdicts = [], []
-    with files.replacing_directory(files.INTERPOLATED) as out, tempfile.TemporaryDirectory() as scratch:
-        shard, mixer = _sharder(), _mixer(config, Path(scratch) / "means.npy")
+    with running("extract", config, SCHEMA) as run:
+        make = partial(_make, config, _mixer(config, run.work.folder / "means.npy"), bounds, shown)
+        shard = _sharder()
         while len(todo):
-            shards = [shard(part) for part in todo.iter_slices(config.engine.shard)]
-            measured.append(_make_all(partial(_make, config, mixer, bounds, out), shards, config.engine.workers))
-            verdicts.append(hold(measured[-1], bounds))
+            rows = run.rows(make, [shard(part) for part in todo.iter_slices(config.engine.shard)])
+            if rows is None:
+                return
+            measured.append(rows)
+            verdicts.append(hold(rows, bounds))
             lost = todo.join(verdicts[-1].filter(pl.col("status") != "kept"), on="id", how="semi")
             todo, spares = replace_lost(spares, lost["category"])
         measurements, verdict = pl.concat(measured), pl.concat(verdicts)
         check_failures(measurements["reason"], config.failures.max_share, "extract")
-        kept = verdict.filter(pl.col("status") == "kept")
-        made = recipes.join(kept, on="id", how="semi")
-        write_meta_info(out / "meta-info.json", _meta_info(made, config.interpolate.record_parents))
-    rejected = verdict.filter(pl.col("status") == "dropped")
-    files.write_table(files.REJECTED, rejected)
-    files.write_table(files.INTERPOLATED_MEASUREMENTS, measurements.join(rejected, on="id", how="anti").sort("id"))
-    files.write_metrics("extract", _metrics(asked, verdict, bounds))
+        made = recipes.join(verdict.filter(pl.col("status") == "kept"), on="id", how="semi")
+        with files.replacing_directory(files.INTERPOLATED) as out:
+            _link(run.work, made["id"], out)
+            write_meta_info(out / "meta-info.json", _meta_info(made, config.interpolate.record_parents))
+        rejected = verdict.filter(pl.col("status") == "dropped")
+        files.write_table(files.REJECTED, rejected)
+        passed = measurements.join(rejected, on="id", how="anti").sort("id").rechunk()
+        files.write_table(files.INTERPOLATED_MEASUREMENTS, passed)
+        files.write_metrics("extract", _metrics(asked, verdict, bounds))
+        _picture(run.work, shown)
     print(f"made {len(made):,} of {asked:,} samples, {len(rejected):,} rejected")
 
 
 def _bounds(config: Config) -> tuple[Criterion, ...]:
-    """What new samples are held to. Raises ConfigError for a gate that none of them could pass."""
+    """What new samples are held to. Raises ConfigError where none of them could be made, or pass."""
+    if "recorded" in (config.generator.name, config.analysis.name):
+        raise ConfigError(
+            "new people have no recorded faces, nor a recorded analysis (generator=recorded, analysis=recorded): make "
+            "them with generator=stylegan2 analysis=deep3d"
+        )
     if not config.interpolate.gate.enabled:
         return ()
     bounds = read_bounds()
-    if config.expression.name == "recorded" and any(bound.column == "expression" for bound in bounds):
+    if config.expression.name in ("recorded", "emotions") and any(bound.column == "expression" for bound in bounds):
         raise ConfigError(
             "interpolate.gate holds new maps to a bound on expression, which nobody recorded of new people "
-            "(expression=recorded): choose expression=coefficients, or filter.expression.neutral=false"
+            f"(expression={config.expression.name}): choose expression=coefficients, or filter.expression.neutral=false"
         )
     return bounds
 
@@ -126,7 +157,8 @@ def _mixer(config: Config, means: Path) -> Mixer:
     codes = stored(files.SAMPLE_CODES)
     group = dict(members.with_columns(pl.col("category").replace_strict(names, range(len(names)))).iter_rows())
     groups = np.array([group.get(id, -1) for id in files.read_table(files.INDEX)["id"]])
-    np.save(means, category_means(codes, groups, len(names)))
+    with files.replacing(means) as partial, open(partial, "wb") as file:
+        np.save(file, category_means(codes, groups, len(names)))
     return Mixer(method, means)
 
 
@@ -135,32 +167,49 @@ def _categories() -> pl.DataFrame:
     return files.read_table(files.CATEGORIES).select("id", "category").drop_nulls()
 
 
-def _make_all(
-    make: Callable[[Shard], list[dict[str, Any]]], shards: Sequence[Shard], workers: int | None
-) -> pl.DataFrame:
-    """Make the samples of shards; their measurements, in order."""
-    rows: list[dict[str, Any]] = []
-    with progress(sum(len(shard.recipes) for shard in shards), "extract") as bar:
-        for made in local_map(make, shards, workers):
-            rows += made
-            bar.update(len(made))
-    return pl.DataFrame(rows, SCHEMA)
+def _make(
+    config: Config, mixer: Mixer, bounds: Sequence[Criterion], shown: Sequence[str], work: Work, shard: Shard
+) -> tuple[pl.DataFrame, list[Path]]:
+    """Make a shard's samples, and write the maps and codes of those within bounds, and the faces of those to be shown.
 
-
-def _make(config: Config, mixer: Mixer, bounds: Sequence[Criterion], out: Path, shard: Shard) -> list[dict[str, Any]]:
-    """Make a shard's samples; the maps and codes of those within bounds go below ``out``. The rows of measurements."""
-    codes = mixer(shard)
-    samples = _samples(config, codes, shard.recipes["id"].to_list())
-    if samples[0].id == "000000":
-        _picture(samples[:SHOWN])
-    rows = [sample.row() for sample in samples]
-    good = hold(pl.DataFrame(rows, SCHEMA), bounds)["status"] == "kept"
+    The rows of measurements, and the files written.
+    """
+    with phase("decode"):
+        codes = mixer(shard)
+    samples = _samples(config, codes, shard.ids)
+    rows = pl.DataFrame([sample.row() for sample in samples], SCHEMA)
+    good = hold(rows, bounds)["status"] == "kept"
     people = shard.recipes.select("gender", "beard", "age").iter_rows()
-    for sample, code, passes, (gender, beard, age) in zip(samples, codes, good, people, strict=True):
-        if passes and sample.texture is not None:
-            write_uv_map(out, sample.id, sample.texture)
-            write_face_latents(out, sample.id, code, normalised_attributes(gender, beard, age))
-    return rows
+    written = []
+    with phase("encode"):
+        for sample, code, passes, (gender, beard, age) in zip(samples, codes, good, people, strict=True):
+            if sample.texture is None:
+                continue
+            if sample.id in shown:
+                written.append(_shown(work, sample.id))
+                with files.replacing(written[-1]) as partial, open(partial, "wb") as file:
+                    np.savez(file, *(sample.faces if sample.faces is not None else ()), sample.texture)
+            if passes:
+                write_uv_map(work.folder, sample.id, sample.texture)
+                write_face_latents(work.folder, sample.id, code, normalised_attributes(gender, beard, age))
+                written += sample_files(work.folder, sample.id)
+    return rows, written
+
+
+def _link(work: Work, ids: pl.Series, out: Path) -> None:
+    """Give the samples' files their places in the data set; they stay in the work too, and take no space twice."""
+    for id in ids:
+        for source, target in zip(sample_files(work.folder, id), sample_files(out, id), strict=True):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                target.hardlink_to(source)
+            except OSError:  # another disk, or one without hard links
+                shutil.copyfile(source, target)
+
+
+def _shown(work: Work, id: str) -> Path:
+    """Where the faces and the map of a sample on the contact sheet wait for it."""
+    return work.folder / "shown" / f"{id}.npz"
 
 
 def _samples(config: Config, codes: Codes, ids: list[str]) -> list[Sample]:
@@ -192,8 +241,11 @@ def _meta_info(made: pl.DataFrame, with_parents: bool) -> dict[str, dict[str, An
     return records
 
 
-def _picture(samples: Sequence[Sample]) -> None:
-    rows = [
-        [*sample.faces, sample.texture] for sample in samples if sample.faces is not None and sample.texture is not None
-    ]
+def _picture(work: Work, shown: Sequence[str]) -> None:
+    """The contact sheet of those samples that did not fail."""
+    rows = []
+    for path in (_shown(work, id) for id in shown):
+        if path.exists():
+            with np.load(path) as pictures:
+                rows.append([pictures[name] for name in pictures.files])
     contact_sheet(files.PLOTS / "samples.png", rows)

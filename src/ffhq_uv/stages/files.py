@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -18,6 +19,7 @@ TOPO_ASSETS = ARCHIVES / "topo_assets"
 TRUTH = ARCHIVES / "truth.parquet"
 MANIFEST = Path("data/manifest.json")
 INDEX = Path("data/index.parquet")
+QUARANTINE = Path("data/quarantine.parquet")
 REFERENCE_INDEX = Path("data/reference-index.parquet")
 LATENTS = Path("data/latents")
 SAMPLE_CODES = LATENTS / "ffhq-uv.npy"
@@ -35,6 +37,7 @@ REJECTED = Path("data/rejected.parquet")
 INTERPOLATED_MEASUREMENTS = Path("data/interpolate-measurements.parquet")
 METRICS = Path("metrics")
 PLOTS = Path("plots")
+LOGS = Path("logs")
 
 
 @contextlib.contextmanager
@@ -68,6 +71,11 @@ def replacing_directory(path: Path) -> Iterator[Path]:
         yield partial
         shutil.rmtree(path, ignore_errors=True)
         os.replace(partial, path)
+
+
+def cannot_write(error: OSError) -> bool:
+    """Whether an error says that the disk is full, or may not be written."""
+    return error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 def read_table(path: Path) -> pl.DataFrame:

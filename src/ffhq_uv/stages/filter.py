@@ -12,6 +12,7 @@ import polars as pl
 
 from ffhq_uv.archive.catalogue import read_uv_map
 from ffhq_uv.archive.containers import ArchiveError, Archives
+from ffhq_uv.archive.limits import Limits
 from ffhq_uv.config import Config
 from ffhq_uv.quality.agreement import agreement
 from ffhq_uv.quality.tone_class import CLASSES, ita_class
@@ -20,6 +21,7 @@ from ffhq_uv.selection.filter import Criterion, borderline, judge, resolve, summ
 from ffhq_uv.stages import files
 from ffhq_uv.stages.bounds import write_bounds
 from ffhq_uv.stages.filter_figure import draw
+from ffhq_uv.stages.limits import limits
 from ffhq_uv.stages.picture import Picture, contact_sheet
 
 FAULTS = {"badly_lit": "bs_error", "hidden_skin": "valid_area_ratio", "smiling": "expression"}
@@ -58,7 +60,7 @@ def run(config: Config) -> None:
 
     columns = {"bs_error": COLUMNS[config.filter.bs_error.normalise]}
     draw(measurements, [columns.get(name, name) for name in FAULTS.values()], criteria, kept["id"], tones)
-    contact_sheet(files.PLOTS / "borderline.png", _borderline(verdicts, criteria), CELL)
+    contact_sheet(files.PLOTS / "borderline.png", _borderline(verdicts, criteria, limits(config)), CELL)
     print(f"kept {metrics['kept']:,} of {metrics['in']:,} samples, {metrics['failed']:,} failed before")
 
 
@@ -112,14 +114,14 @@ def _agreement(verdicts: pl.DataFrame, criteria: Sequence[Criterion], truth: pl.
     return found
 
 
-def _borderline(verdicts: pl.DataFrame, criteria: Sequence[Criterion]) -> list[list[Picture]]:
+def _borderline(verdicts: pl.DataFrame, criteria: Sequence[Criterion], bounds: Limits) -> list[list[Picture]]:
     """Published maps on both sides of every bound, nearest first. Two rows a criterion, in the order BS error, valid
     area ratio, expression, light, of those switched on: the worst kept, and below them the best dropped.
     """
     index = files.read_table(files.INDEX)
     locations = dict(index.select("id", "uv_map").drop_nulls().iter_rows())
     rows = []
-    with Archives(files.ARCHIVES) as archives:
+    with Archives(files.ARCHIVES, bounds) as archives:
         for criterion in criteria:
             for ids in borderline(verdicts, criterion, SHOWN):
                 rows.append([map for id in ids if (map := _published(archives, locations.get(id))) is not None])

@@ -1,41 +1,83 @@
-"""index: archives -> data/index.parquet, data/reference-index.parquet and their codes in data/latents/."""
+"""index: archives -> data/index.parquet, data/reference-index.parquet, their codes in data/latents/, and what is wrong
+with samples that cannot be read in data/quarantine.parquet."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
 from ffhq_uv.archive.catalogue import catalogue, read_latents
+from ffhq_uv.archive.limits import Limits
 from ffhq_uv.config import Config
+from ffhq_uv.selection.mix import Codes
+from ffhq_uv.selection.rows import LAYERS
 from ffhq_uv.stages import files
-from ffhq_uv.stages.codes import shrink
+from ffhq_uv.stages.codes import WIDTH, store
 from ffhq_uv.stages.failures import check_failures
+from ffhq_uv.stages.limits import limits
 from ffhq_uv.stages.progress import progress
+
+BATCH = 256
+"""Samples in memory at once: 28 MB."""
 
 
 def run(config: Config) -> None:
     """List the samples of both data sets and gather their codes; one that cannot be read keeps its row and reason."""
-    found = catalogue(files.ARCHIVES)
+    found = catalogue(files.ARCHIVES, limits=limits(config))
+    if found.unread:
+        print(f"no emotions from {len(found.unread):,} records of the face service, such as {found.unread[0]}")
     with files.replacing_directory(files.LATENTS) as latents:
-        samples = _read(found.samples, latents / files.SAMPLE_CODES.name, views=3)
-        reference = _read(found.reference, latents / files.REFERENCE_CODES.name, views=1)
-        for table, what in ((samples, "samples"), (reference, "reference")):
-            check_failures(table["reason"], config.failures.max_share, f"index: {what}")
-        shrink(latents / files.SAMPLE_CODES.name)
+        samples = read(found.samples, latents / files.SAMPLE_CODES.name, 3, limits(config))
+        reference = read(found.reference, latents / files.REFERENCE_CODES.name, 1, limits(config))
+        tables = {"samples": samples, "reference": reference}
+        files.write_table(files.QUARANTINE, quarantine(tables))
+        for name, table in tables.items():
+            check_failures(table["reason"], config.failures.max_share, f"index: {name}")
+    files.write_metrics("index", {name: counts(table) for name, table in tables.items()})
     files.write_table(files.INDEX, samples)
     files.write_table(files.REFERENCE_INDEX, reference)
 
 
-def _read(table: pl.DataFrame, path: Path, views: int) -> pl.DataFrame:
-    """The table with the reasons of the codes that could not be read; the codes float32 [n, views, 18, 512] as .npy."""
-    shape = (len(table), views, 18, 512)
-    out = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+def read(table: pl.DataFrame, path: Path, views: int, bounds: Limits) -> pl.DataFrame:
+    """The table with the reasons of the codes that could not be read; the codes go to a file (`codes.store`)."""
     reasons: list[str | None] = []
-    with progress(len(table), f"index {path.stem}") as bar:
-        for _, reason in read_latents(files.ARCHIVES, table, out):
-            reasons.append(reason)
-            bar.update()
-    out.flush()
+
+    def batches() -> Iterator[Codes]:
+        reasons.clear()
+        with progress(len(table), f"index {path.stem}") as bar:
+            for part in table.iter_slices(BATCH):
+                codes = np.empty((len(part), views, LAYERS, WIDTH), np.float32)
+                reasons.extend(reason for _, reason in read_latents(files.ARCHIVES, part, codes, limits=bounds))
+                bar.update(len(part))
+                yield codes
+
+    store(path, len(table), views, batches)
     return table.with_columns(reason=pl.Series(reasons, dtype=pl.String))
+
+
+def quarantine(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """Every sample that is none, of both data sets: its id, a reason in one word, and all that is known of it."""
+    bad = (
+        table.filter(pl.col("reason").is_not_null()).select(
+            pl.lit(name).alias("data_set"),
+            "id",
+            pl.col("reason").str.extract(r"^(\w+)").alias("reason"),
+            pl.col("reason").alias("detail"),
+        )
+        for name, table in tables.items()
+    )
+    return pl.concat(bad)
+
+
+def counts(table: pl.DataFrame) -> dict[str, int | dict[str, int]]:
+    """How many samples were read, and how many were not, by reason."""
+    reasons = Counter(reason.partition(":")[0] for reason in table["reason"].drop_nulls())
+    return {
+        "read": table["reason"].null_count(),
+        "quarantined": reasons.total(),
+        "reasons": dict(sorted(reasons.items())),
+    }

@@ -11,59 +11,78 @@ import polars as pl
 import torch
 
 from ffhq_uv.config import Config
-from ffhq_uv.engine import local_map
 from ffhq_uv.stages import files
 from ffhq_uv.stages.chain import SCHEMA, build
 from ffhq_uv.stages.codes import stored, whole
 from ffhq_uv.stages.doctor import check
 from ffhq_uv.stages.failures import check_failures
-from ffhq_uv.stages.progress import progress
+from ffhq_uv.stages.phases import phase
+from ffhq_uv.stages.recorded import check_records, with_expressions
+from ffhq_uv.stages.shards import running
+from ffhq_uv.stages.work import Work
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Consecutive samples of a data set: their rows in its codes, their ids and recorded smiles (0..1)."""
+    """Consecutive samples of a data set: their rows in its codes, their ids and recorded expressions (0 is neutral)."""
 
     codes: Path
     rows: list[int]
     ids: list[str]
-    smiles: list[float | None]
+    expressions: list[float | None]
+
+    @property
+    def label(self) -> str:
+        """The data set."""
+        return self.codes.stem
+
+    def ones(self) -> list[Shard]:
+        """A shard for every sample."""
+        return [
+            Shard(self.codes, [row], [id], [expression])
+            for row, id, expression in zip(self.rows, self.ids, self.expressions, strict=True)
+        ]
 
 
 def run(config: Config) -> None:
     """Measure both data sets; a sample that cannot be measured keeps its row, with the reason."""
     check(config)
     samples, reference = files.read_table(files.INDEX), files.read_table(files.REFERENCE_INDEX)
+    check_records(config, samples, reference)
+    samples, reference = (with_expressions(config, index) for index in (samples, reference))
     size = config.engine.shard
     shards = [*_shards(samples, files.SAMPLE_CODES, size), *_shards(reference, files.REFERENCE_CODES, size)]
-    rows = {files.SAMPLE_CODES: _unread(samples), files.REFERENCE_CODES: _unread(reference)}
-    with progress(sum(len(shard.ids) for shard in shards), "measure") as bar:
-        results = local_map(partial(_measure, config), shards, config.engine.workers)
-        for shard, measured in zip(shards, results, strict=True):
-            rows[shard.codes] += measured
-            bar.update(len(measured))
-    for codes, out in ((files.SAMPLE_CODES, files.MEASUREMENTS), (files.REFERENCE_CODES, files.REFERENCE)):
-        table = pl.DataFrame(rows[codes], SCHEMA).sort("id")
-        check_failures(table["reason"], config.failures.max_share, f"measure: {codes.stem}")
-        files.write_table(out, table)
+    with running("measure", config, SCHEMA) as run:
+        measured = run.rows(partial(_measure, config), shards)
+        if measured is None:
+            return
+        count = samples["reason"].null_count()
+        for index, rows, codes, out in (
+            (samples, measured[:count], files.SAMPLE_CODES, files.MEASUREMENTS),
+            (reference, measured[count:], files.REFERENCE_CODES, files.REFERENCE),
+        ):
+            table = pl.concat([rows, _unread(index)]).sort("id").rechunk()
+            check_failures(table["reason"], config.failures.max_share, f"measure: {codes.stem}")
+            files.write_table(out, table)
 
 
 def _shards(index: pl.DataFrame, codes: Path, size: int) -> Iterator[Shard]:
     good = index.with_row_index("row").filter(pl.col("reason").is_null())
     for part in good.iter_slices(size):
-        yield Shard(codes, part["row"].to_list(), part["id"].to_list(), part["smile"].to_list())
+        yield Shard(codes, part["row"].to_list(), part["id"].to_list(), part["expression"].to_list())
 
 
-def _unread(index: pl.DataFrame) -> list[dict[str, object]]:
+def _unread(index: pl.DataFrame) -> pl.DataFrame:
     """The rows of samples that could not be read."""
-    return index.filter(pl.col("reason").is_not_null()).select("id", "reason").to_dicts()
+    return pl.DataFrame(index.filter(pl.col("reason").is_not_null()).select("id", "reason").to_dicts(), SCHEMA)
 
 
-def _measure(config: Config, shard: Shard) -> list[dict[str, object]]:
+def _measure(config: Config, _: Work, shard: Shard) -> tuple[pl.DataFrame, list[Path]]:
     chain = build(config)
-    latents = torch.from_numpy(whole(stored(shard.codes)[shard.rows]))
+    with phase("decode"):
+        latents = torch.from_numpy(whole(stored(shard.codes)[shard.rows]))
     if shard.codes == files.REFERENCE_CODES:
         samples = chain.people(latents, shard.ids)
     else:
-        samples = chain.samples(latents, shard.ids, shard.smiles)
-    return [sample.row() for sample in samples]
+        samples = chain.samples(latents, shard.ids, shard.expressions)
+    return pl.DataFrame([sample.row() for sample in samples], SCHEMA), []

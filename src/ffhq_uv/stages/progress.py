@@ -9,8 +9,25 @@ from tqdm import tqdm
 
 INTERVAL = 10.0
 """Seconds between two lines of progress where the output is a log and not a terminal."""
+LINE = "{desc}: {n_fmt} of {total_fmt}, {rate_fmt}, {elapsed} gone, {remaining} left"
+
+
+class _Lines:
+    """A file for a bar in a log: every state on a line of its own, where a terminal overwrites the last one."""
+
+    def write(self, text: str) -> None:
+        if line := text.strip("\r\n "):
+            print(line, file=sys.stderr, flush=True)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 def progress(total: int, what: str, unit: str = "sample") -> Any:
     """A bar on stderr with rate and time left; ``update(n)`` advances it. A context manager."""
-    return tqdm(total=total, desc=what, unit=unit, mininterval=0.1 if sys.stderr.isatty() else INTERVAL)
+    scaled = unit == "B"
+    if sys.stderr.isatty():
+        return tqdm(total=total, desc=what, unit=unit, unit_scale=scaled)
+    return tqdm(
+        total=total, desc=what, unit=unit, unit_scale=scaled, mininterval=INTERVAL, file=_Lines(), bar_format=LINE
+    )

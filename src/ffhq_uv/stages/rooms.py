@@ -8,16 +8,15 @@ from torch import Tensor
 
 from ffhq_uv import config as settings
 from ffhq_uv.analysis import Analysis
-from ffhq_uv.analysis.alignment import five_points
-from ffhq_uv.analysis.deep3d import MODEL, Deep3DAnalysis
-from ffhq_uv.analysis.morphable import MorphableModel
+from ffhq_uv.analysis.deep3d import LANDMARKS, Deep3DAnalysis
+from ffhq_uv.analysis.five_points import DetectedPoints, Finder, RecordedPoints, StudioPoints
 from ffhq_uv.analysis.recorded import RecordedAnalysis
 from ffhq_uv.analysis.studio import StudioAnalysis
 from ffhq_uv.generator import Generator
 from ffhq_uv.generator.recorded import RecordedGenerator
 from ffhq_uv.generator.studio import StudioGenerator
 from ffhq_uv.generator.stylegan2 import StyleGAN2Generator
-from ffhq_uv.geometry import FRONT, Geometry
+from ffhq_uv.geometry import Geometry
 from ffhq_uv.quality.arcface import ArcFace
 from ffhq_uv.quality.dpr_light import DprLight, uneven_light
 from ffhq_uv.quality.expression import coefficient_expression
@@ -25,19 +24,17 @@ from ffhq_uv.quality.identity import dct_embedding
 from ffhq_uv.quality.onnx_encoder import OnnxFaceEncoder
 from ffhq_uv.quality.recogniser import ExpressionRecogniser, expression_score
 from ffhq_uv.stages import files
+from ffhq_uv.stages.identity import Encoder, OfAlignedFaces, OfHeads, OfPictures, front
 from ffhq_uv.texture import Texturer
 from ffhq_uv.texture.faithful import FaithfulTexturer
 from ffhq_uv.texture.published import PublishedTexturer
 from ffhq_uv.texture.topology import Topology
 
 Expression = Callable[[Tensor, Geometry, Sequence[float | None]], Sequence[float | None]]
-"""Scores (0 is neutral) of fronts uint8 [B, H, W, 3], their geometry and recorded smiles."""
+"""Scores (0 is neutral) of fronts uint8 [B, H, W, 3], their geometry and recorded scores."""
 
 Pictures = Callable[[Tensor], Tensor]
-"""A measurement of fronts uint8 [B, H, W, 3] alone: embeddings float32 [B, D], or a figure each, [B]."""
-
-Fitted = Callable[[Tensor, Geometry], Tensor]
-"""Embeddings float32 [B, D] of fronts uint8 [B, H, W, 3] and their geometry."""
+"""A measurement of fronts uint8 [B, H, W, 3] alone, [B]."""
 
 
 def build_generator(config: settings.Config) -> Generator:
@@ -82,24 +79,36 @@ def build_expression(config: settings.Config) -> Expression:
     section = config.expression
     if isinstance(section, settings.Recogniser):
         recognise = ExpressionRecogniser(section.checkpoint, section.device)
-        return lambda fronts, geometry, smiles: expression_score(recognise(fronts)).tolist()
-    if section.name == "recorded":
-        return lambda fronts, geometry, smiles: smiles
-    return lambda fronts, geometry, smiles: coefficient_expression(_front(geometry.expression)).tolist()
+        return lambda fronts, geometry, recorded: expression_score(recognise(fronts)).tolist()
+    if section.name == "coefficients":
+        return lambda fronts, geometry, recorded: coefficient_expression(front(geometry.expression)).tolist()
+    return lambda fronts, geometry, recorded: recorded
 
 
-def build_identity(config: settings.Config) -> tuple[Pictures | None, Fitted | None]:
-    """The encoder of identities that a configuration names: of pictures alone, or of pictures and their geometry."""
+def build_identity(config: settings.Config, analysis: Analysis) -> Encoder:
+    """The encoder of identities that a configuration names, beside this analysis."""
     match config.identity:
         case settings.ArcFace(checkpoint=checkpoint, device=device):
-            return None, _aligned(ArcFace(checkpoint, device))
+            return OfAlignedFaces(build_finder(config, analysis), ArcFace(checkpoint, device))
         case settings.OnnxIdentity(checkpoint=checkpoint):
             if checkpoint is None:
                 raise settings.ConfigError("identity=onnx needs a file: identity.checkpoint=PATH")
-            return None, _aligned(OnnxFaceEncoder(checkpoint))
+            return OfAlignedFaces(build_finder(config, analysis), OnnxFaceEncoder(checkpoint))
         case settings.Identity(name="dct"):
-            return dct_embedding, None
-    return None, lambda fronts, geometry: _front(geometry.identity)
+            return OfPictures(dct_embedding)
+    return OfHeads(analysis)
+
+
+def build_finder(config: settings.Config, analysis: Analysis) -> Finder:
+    """What finds the five points of faces beside this analysis."""
+    match analysis:
+        case Deep3DAnalysis(points=points):
+            return points
+        case RecordedAnalysis():
+            return RecordedPoints(analysis, DetectedPoints(config.checkpoints / LANDMARKS))
+        case StudioAnalysis():
+            return StudioPoints(analysis)
+    raise TypeError(f"no five points beside {type(analysis).__name__}")
 
 
 def build_light(config: settings.Config) -> Pictures | None:
@@ -108,19 +117,3 @@ def build_light(config: settings.Config) -> Pictures | None:
         return None
     estimate = DprLight(config.light.checkpoint, config.light.device)
     return lambda fronts: uneven_light(estimate(fronts))
-
-
-def _aligned(encoder: Callable[[Tensor, Tensor], Tensor]) -> Fitted:
-    """An encoder of faces that are aligned by five landmarks, which the fitted head has."""
-    keypoints = MorphableModel.load(files.TOPO_ASSETS / MODEL).keypoints
-
-    def embed(fronts: Tensor, geometry: Geometry) -> Tensor:
-        xy = _front(geometry.xy)
-        return encoder(fronts, five_points(xy[:, keypoints.to(xy.device)]))
-
-    return embed
-
-
-def _front(views: Tensor) -> Tensor:
-    """The front view of [B, V, ...]; a single view is the front."""
-    return views[:, min(FRONT, views.shape[1] - 1)]

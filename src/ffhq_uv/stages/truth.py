@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -16,15 +17,15 @@ import torch
 
 from ffhq_uv import config as settings
 from ffhq_uv.analysis import Analysis
-from ffhq_uv.engine import local_map
 from ffhq_uv.generator import Generator
 from ffhq_uv.geometry import FRONT
 from ffhq_uv.quality.likeness import psnr, seam, ssim
 from ffhq_uv.stages import files
 from ffhq_uv.stages.codes import stored, whole
 from ffhq_uv.stages.failures import check_failures
-from ffhq_uv.stages.progress import progress
 from ffhq_uv.stages.rooms import build_analysis, build_generator, build_texturer
+from ffhq_uv.stages.shards import running
+from ffhq_uv.stages.work import Work
 from ffhq_uv.studio.recognise import is_studio
 from ffhq_uv.studio.render import seen_skin, true_map
 from ffhq_uv.texture import Texturer
@@ -56,6 +57,11 @@ class Shard:
 
     rows: list[int]
     ids: list[str]
+    label: str = files.SAMPLE_CODES.stem
+
+    def ones(self) -> list[Shard]:
+        """A shard for every sample."""
+        return [Shard([row], [id]) for row, id in zip(self.rows, self.ids, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -70,16 +76,13 @@ class Rooms:
 
 def run(config: settings.Config) -> None:
     """Compare every sample of the data set; where nobody knows the truth, write an empty table."""
-    rows: list[dict[str, object]] = []
+    table: pl.DataFrame | None = pl.DataFrame(schema=SCHEMA)
     if config.generator.name == "studio" and is_studio(files.TOPO_ASSETS):
         shards = list(_shards(files.read_table(files.INDEX), config.engine.shard))
-        with progress(sum(len(shard.ids) for shard in shards), "truth") as bar:
-            for shard, compared in zip(
-                shards, local_map(partial(_compare, config), shards, config.engine.workers), strict=True
-            ):
-                rows += compared
-                bar.update(len(shard.ids))
-    table = pl.DataFrame(rows, SCHEMA)
+        with running("truth", config, SCHEMA) as run:
+            table = run.rows(partial(_compare, config), shards)
+    if table is None:
+        return
     check_failures(table["reason"], config.failures.max_share, "truth")
     files.write_table(files.TEXTURE_TRUTH, table)
     means = table.group_by("method", maintain_order=True).agg(pl.mean("psnr"))
@@ -103,11 +106,11 @@ def _rooms(config: settings.Config) -> Rooms:
     return Rooms(build_generator(config), build_analysis(config), texturers, topology.size)
 
 
-def _compare(config: settings.Config, shard: Shard) -> list[dict[str, object]]:
+def _compare(config: settings.Config, _: Work, shard: Shard) -> tuple[pl.DataFrame, list[Path]]:
     rooms = _rooms(config)
     codes = whole(stored(files.SAMPLE_CODES)[shard.rows])
     latents = torch.from_numpy(codes)
-    faces, _ = rooms.generator(latents, shard.ids)
+    faces, _reasons = rooms.generator(latents, shard.ids)
     geometry = rooms.analysis(faces, latents, shard.ids)
     true = [true_map(views[FRONT], rooms.size) for views in codes]
     seen = [seen_skin(list(views), faces.shape[2], rooms.size) for views in codes]
@@ -121,7 +124,7 @@ def _compare(config: settings.Config, shard: Shard) -> list[dict[str, object]]:
                 row |= {name: figure(maps[k], true[k], seen[k]) for name, figure in FIGURES.items()}
                 row["coverage"] = float(np.mean(covered[k][seen[k]]))
             rows.append(row)
-    return rows
+    return pl.DataFrame(rows, SCHEMA), []
 
 
 FIGURES = {"psnr": psnr, "ssim": ssim, "seam": seam}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ffhq_uv.texture.kernel import kernel
+from ffhq_uv.kernel import kernel
 
 Floats = NDArray[np.float32]
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ffhq_uv.texture.kernel import kernel
+from ffhq_uv.kernel import kernel
 
 MOMENTS = 10
 """Count, sums of R G B, sums of RR RG RB GG GB BB."""

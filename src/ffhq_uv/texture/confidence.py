@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ffhq_uv.texture.kernel import kernel
+from ffhq_uv.kernel import kernel
 from ffhq_uv.texture.visibility import SQUARE
 
 Floats = NDArray[np.float32]

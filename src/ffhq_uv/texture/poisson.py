@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ffhq_uv.texture.kernel import kernel
+from ffhq_uv.kernel import kernel
 
 TOLERANCE = 2e-3
 """The relaxation stops when no texel moves by more, grey levels."""

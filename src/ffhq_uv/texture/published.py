@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffhq_uv.geometry import VIEWS
+from ffhq_uv.kernel import kernel
 from ffhq_uv.texture.batch import BatchTexturer, Views
 from ffhq_uv.texture.colour import TO_YUV, match, moments_over, recolour, recolour_row, subtract_recoloured
 from ffhq_uv.texture.feather import Mask, blur, erode, margin, radius, soften, square
-from ffhq_uv.texture.kernel import kernel
 from ffhq_uv.texture.poisson import complete
 from ffhq_uv.texture.pyramid import blend_difference
 from ffhq_uv.texture.topology import Topology

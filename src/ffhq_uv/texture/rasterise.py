@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ffhq_uv.texture.kernel import kernel
+from ffhq_uv.kernel import kernel
 
 
 def rasterise_uv(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffhq_uv.geometry import FRONT, VIEWS
-from ffhq_uv.texture.kernel import kernel
+from ffhq_uv.kernel import kernel
 from ffhq_uv.texture.unwrap import TexelGroups
 
 Floats = NDArray[np.float32]

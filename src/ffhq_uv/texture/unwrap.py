@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ffhq_uv.texture.kernel import kernel
+from ffhq_uv.kernel import kernel
 
 TILE = 16
 """Groups are kept in square tiles of the map of this side, texels: what is near there is near in the face too."""

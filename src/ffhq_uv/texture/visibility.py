@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ffhq_uv.texture.kernel import kernel
+from ffhq_uv.kernel import kernel
 
 Floats = NDArray[np.float32]
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ffhq_uv.unpickle.machine import Name, Table, UnpickleError
+
+MAX_DIMENSIONS = 32
+"""Of an array; NumPy's own bound up to version 1."""
 
 
 @dataclass
@@ -24,7 +28,7 @@ class _Array:
     def build(self, state: tuple[Any, ...]) -> np.ndarray[Any, Any]:
         _, shape, dtype, fortran, content = state
         count = count_of(shape)
-        if dtype == np.dtype(object):
+        if isinstance(dtype, np.dtype) and dtype.hasobject:
             if not isinstance(content, list) or len(content) != count:
                 raise UnpickleError("damaged array (shape and number of objects differ)")
             array = np.empty(count, object)
@@ -37,8 +41,10 @@ class _Array:
 
 def count_of(shape: object) -> int:
     """The number of elements of a shape, which must be a tuple of plausible sizes."""
-    if not isinstance(shape, tuple) or not all(type(size) is int and 0 <= size < 2**40 for size in shape):
-        raise UnpickleError(f"damaged array (shape {shape!r})")
+    if not isinstance(shape, tuple) or len(shape) > MAX_DIMENSIONS:
+        raise UnpickleError(f"damaged array (shape {reprlib.repr(shape)})")
+    if not all(type(size) is int and 0 <= size < 2**40 for size in shape):
+        raise UnpickleError(f"damaged array (shape {reprlib.repr(shape)})")
     return math.prod(shape)
 
 
@@ -63,14 +69,14 @@ def _scalar(dtype: np.dtype[Any], content: bytes) -> object:
 
 def _dtype(code: object, *_: object) -> _DType:
     known = {"b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", "O8"}
-    if code not in known:
-        raise UnpickleError(f"refuses dtype {code!r}")
-    return _DType(str(code))
+    if not isinstance(code, str) or code not in known:  # hashing tuples of tuples of tuples takes forever
+        raise UnpickleError(f"refuses dtype {reprlib.repr(code)}")
+    return _DType(code)
 
 
 def _encode(text: str, encoding: str) -> bytes:
-    if encoding not in ("latin1", "latin-1"):
-        raise UnpickleError(f"refuses encoding {encoding!r}")
+    if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
+        raise UnpickleError(f"refuses encoding {reprlib.repr(encoding)}")
     return text.encode("latin-1")
 
 

@@ -3,7 +3,8 @@
 A pickle is a program. Python's own unpickler runs it with the interpreter's full power, and even under
 an allow-list lets ten bytes allocate gigabytes. In this machine a GLOBAL names an entry of the caller's
 table or is refused by that name, REDUCE calls that entry and nothing else, and no allocation exceeds the
-file's size.
+file's size. Nor do all of them together exceed it by much: what entries are handed is counted, since a memo lets three
+bytes ask for another copy of everything read so far.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from typing import Any
 Make = Callable[..., object]
 Table = Mapping[str, "Make | None"]
 """GLOBAL "module.name" -> what REDUCE and NEWOBJ call in its place; None: a name only mentioned."""
+
+BUDGET = 8
+"""Bytes and items that entries of the table are handed, for each byte of the pickle; honest ones need less than one."""
 
 _OPCODES: dict[str, str] = {opcode.code: opcode.name for opcode in pickletools.opcodes}
 
@@ -68,6 +72,7 @@ class _Machine:
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
         self.places: dict[int, int] = {}
+        self.left = BUDGET * len(data) + 4096
 
     def run(self) -> object:
         while (opcode := self.take(1)) != b".":
@@ -184,9 +189,17 @@ class _Machine:
             raise UnpickleError(f"refuses GLOBAL {key}; only listed names of {modules} are data")
         return Name(key, self.table[key])
 
+    def spend(self, value: object) -> None:
+        """Count what a value, or a tuple's items, would take if an entry of the table copies it."""
+        items = value if isinstance(value, tuple) else (value,)
+        self.left -= 1 + sum(len(item) for item in items if isinstance(item, str | bytes | tuple | list | dict | set))
+        if self.left < 0:
+            raise UnpickleError("refuses a pickle that builds many times its own size")
+
     def call(self, target: object, arguments: tuple[Any, ...]) -> object:
         if not isinstance(target, Name) or target.make is None:
             raise UnpickleError(f"refuses to call {target.name if isinstance(target, Name) else 'a value'}")
+        self.spend(arguments)
         return target.make(*arguments)
 
     def build(self, state: object) -> None:
@@ -194,6 +207,7 @@ class _Machine:
         build = getattr(target, "build", None)
         if build is None:
             raise UnpickleError(f"refuses to set the state of a {type(target).__name__}")
+        self.spend(state)
         self.stack[-1] = build(state)
         if (place := self.places.get(id(target))) is not None and self.memo[place] is target:
             self.memo[place] = self.stack[-1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import zipfile
 from pathlib import Path
@@ -12,6 +11,12 @@ import numpy as np
 
 from ffhq_uv.unpickle.arrays import NUMPY, count_of, numbers
 from ffhq_uv.unpickle.machine import Name, Table, UnpickleError, unpickle
+from ffhq_uv.zips import STORED, Zip, ZipError
+
+MAX_RECORDS = 100
+"""Most records of a small torch file; the published ones have six."""
+MAX_PICKLE = 256 << 10
+"""Largest pickle in a small torch file, bytes; the published ones have 300 to 1,500."""
 
 _STORAGES = {
     "torch.FloatStorage": "<f4",
@@ -39,7 +44,7 @@ def _rebuild_tensor(
 
 TORCH: Table = {
     "torch._utils._rebuild_tensor_v2": _rebuild_tensor,
-    "collections.OrderedDict": dict,
+    "collections.OrderedDict": lambda: {},
     **dict.fromkeys(_STORAGES),
     **NUMPY,
 }
@@ -49,24 +54,30 @@ TORCH: Table = {
 def read_torch(data: bytes, name: str) -> object:
     """The value of a torch file (zip format): tensors, and NumPy arrays pickled with them, as NumPy arrays.
 
-    Device tags and ``requires_grad`` are ignored. Memory stays within twice the file's size.
+    Device tags and ``requires_grad`` are ignored. Every storage is built once, however often it is named.
     Raises UnpickleError for a damaged file, a deflated record, or a pickle that names anything else.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            root = _torch_root(archive)
+        with Zip(data, MAX_RECORDS) as archive:
+            root = _torch_root(archive.namelist(), (archive.directory.method == STORED).all())
+            storages: dict[tuple[str, str], np.ndarray[Any, Any]] = {}
 
             def storage(reference: object) -> np.ndarray[Any, Any]:
                 match reference:
-                    case ("storage", Name() as kind, str() as key, _, int() as count):
-                        return numbers(archive.read(f"{root}/data/{key}"), np.dtype(_STORAGES[kind.name]), count)
+                    case ("storage", Name(kind), str(key), _, int(count)) if kind in _STORAGES:
+                        if (key, kind) not in storages:
+                            content = archive.read(f"{root}/data/{key}", len(data))
+                            storages[key, kind] = numbers(content, np.dtype(_STORAGES[kind]), count)
+                        return storages[key, kind]
                 raise UnpickleError("damaged torch file (unknown storage reference)")
 
-            return unpickle(archive.read(f"{root}/data.pkl"), TORCH, name, storage)
-    except UnpickleError:
-        raise
-    except Exception as error:
-        _damaged(name, error)
+            return unpickle(archive.read(f"{root}/data.pkl", MAX_PICKLE), TORCH, name, storage)
+    except UnpickleError as error:
+        raise UnpickleError(f"{name}: {str(error).removeprefix(f'{name}: ')}") from None
+    except KeyError as error:
+        raise UnpickleError(f"{name}: not a readable torch file: no record {error}") from error
+    except ZipError as error:
+        raise UnpickleError(f"{name}: not a readable torch file: {error}") from error
 
 
 def load_torch(path: Path, name: str | None = None) -> Any:
@@ -79,7 +90,10 @@ def load_torch(path: Path, name: str | None = None) -> Any:
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                _torch_root(archive)
+                members = archive.infolist()
+                if len({member.filename for member in members}) != len(members):
+                    raise UnpickleError("refuses records of the same name")
+                _torch_root(archive.namelist(), all(member.compress_type == STORED for member in members))
         import torch  # here: reading the archives' small files needs no torch, and it takes seconds to load
 
         return torch.load(path, map_location="cpu", weights_only=True)
@@ -87,14 +101,11 @@ def load_torch(path: Path, name: str | None = None) -> Any:
         _damaged(name or path.name, error)
 
 
-def _torch_root(archive: zipfile.ZipFile) -> str:
+def _torch_root(names: list[str], stored: bool) -> str:
     """The folder of a torch zip that holds ``data.pkl``. Torch deflates nothing: a deflated one is a bomb."""
-    members = archive.infolist()
-    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+    if not stored:
         raise UnpickleError("refuses compressed records; torch writes none")
-    if len({member.filename for member in members}) != len(members):
-        raise UnpickleError("refuses records of the same name")
-    roots = [member.filename.rpartition("/")[0] for member in members if member.filename.endswith("/data.pkl")]
+    roots = [name.rpartition("/")[0] for name in names if name.endswith("/data.pkl")]
     if len(roots) != 1:
         raise UnpickleError("not a torch file (no data.pkl)")
     return roots[0]

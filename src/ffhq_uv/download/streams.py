@@ -1,0 +1,235 @@
+"""One file's bytes from an offset on, over HTTP or through fsspec, and the validator that tells whether it changed."""
+
+from __future__ import annotations
+
+import datetime
+import email.utils
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import fsspec
+import requests
+import urllib3
+
+BLOCK = 1 << 20
+"""Bytes read at once."""
+TIMEOUT = (20, 60)
+"""Seconds to wait for a connection, and for the next bytes."""
+_BUSY = {408, 425, 429, 500, 502, 503, 504}
+"""HTTP answers after which trying again is worthwhile."""
+_SESSIONS = threading.local()  # requests' sessions keep connections open, and are not made for several threads
+
+
+class DownloadError(RuntimeError):
+    """A file cannot be had, or is not what it should be; trying again would not help."""
+
+
+class Interrupted(Exception):
+    """A transfer stopped early. ``after``: seconds to wait before going on, where the server said so."""
+
+    def __init__(self, reason: str, after: float = 0) -> None:
+        super().__init__(reason)
+        self.after = after
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A file from ``start`` on.
+
+    size       of the whole file, bytes, or None if the server does not say
+    validator  a text that changes with the content (an ETag, a date, ...), or None: then nothing can be resumed
+    """
+
+    start: int
+    size: int | None
+    validator: str | None
+    blocks: Iterator[bytes]
+
+
+def is_http(url: str) -> bool:
+    """Whether a URL is fetched by HTTP itself and not through fsspec."""
+    return url.startswith(("http://", "https://"))
+
+
+def stream(url: str, start: int, validator: str | None) -> Any:
+    """A context manager that opens a file at ``start`` if its validator is still this one, else at 0; gives a `Stream`.
+
+    Raises DownloadError where the file cannot be had, Interrupted (also while its blocks are read) where it may be
+    later.
+    """
+    return _http(url, start, validator) if is_http(url) else _filesystem(url, start, validator)
+
+
+def current(url: str) -> str | None:
+    """The validator that a file has now; None if it has none. Raises as `stream`."""
+    if not is_http(url):
+        return _state(*open_filesystem(url))[1]
+    with _answer("HEAD", url, {}) as answer:
+        return _validator(answer) if answer.ok else None
+
+
+def read_text(url: str, most: int) -> str:
+    """A small text file. Raises DownloadError if it is larger than ``most`` bytes or not UTF-8; else as `stream`."""
+    content = b""
+    with stream(url, 0, None) as opened:
+        for block in opened.blocks:
+            content += block
+            if len(content) > most:
+                raise DownloadError(f"{url}: refuses a list of more than {most} bytes")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise DownloadError(f"{url}: not a text file") from None
+
+
+@contextmanager
+def _http(url: str, start: int, validator: str | None) -> Iterator[Stream]:
+    # Without a validator nothing says that the rest belongs to what is here already. A server that ignores Range, or
+    # whose file changed (If-Range), answers 200 and the whole file.
+    headers = {"Range": f"bytes={start}-", "If-Range": validator} if start and validator else {}
+    with _answer("GET", url, headers) as answer:
+        if answer.status_code == 416:  # the file is shorter than what is here
+            raise _Changed()
+        if answer.status_code not in (200, 206):
+            raise _refused(url, answer)
+        if answer.headers.get("Content-Encoding", "identity") != "identity":
+            raise DownloadError(f"{url}: the server packs what it sends ({answer.headers['Content-Encoding']})")
+        size = _number(answer.headers.get("Content-Length"))
+        at = 0
+        if answer.status_code == 206:
+            span = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", ""))
+            if not span or int(span[1]) != start or (_validator(answer) or validator) != validator:
+                raise _Changed()
+            at, size = start, _number(span[2])
+        yield Stream(at, size, _validator(answer), _blocks(answer))
+
+
+class _Changed(Interrupted):
+    """What is here already is of no use."""
+
+    def __init__(self) -> None:
+        super().__init__("the file changed")
+
+
+def changed(error: Interrupted) -> bool:
+    """Whether a transfer has to start from the beginning."""
+    return isinstance(error, _Changed)
+
+
+@contextmanager
+def _answer(method: str, url: str, headers: dict[str, str]) -> Iterator[requests.Response]:
+    if not hasattr(_SESSIONS, "session"):
+        _SESSIONS.session = requests.Session()
+    headers = {"Accept-Encoding": "identity"} | headers
+    try:
+        answer = _SESSIONS.session.request(method, url, headers=headers, stream=True, timeout=TIMEOUT)
+    except requests.RequestException as error:
+        if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema)):
+            raise DownloadError(f"{url}: {error}") from error
+        raise Interrupted(_brief(error)) from error
+    with closing(answer):
+        yield answer
+
+
+def _refused(url: str, answer: requests.Response) -> Exception:
+    if answer.status_code in _BUSY:
+        return Interrupted(f"HTTP {answer.status_code} {answer.reason}", _wait(answer.headers.get("Retry-After")))
+    return DownloadError(f"{url}: HTTP {answer.status_code} {answer.reason}")
+
+
+def _blocks(answer: requests.Response) -> Iterator[bytes]:
+    try:
+        yield from answer.raw.stream(BLOCK, decode_content=False)
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise Interrupted(_brief(error)) from error
+
+
+def _validator(answer: requests.Response) -> str | None:
+    """A strong ETag, else the date of the last change: what If-Range may be given."""
+    tag = answer.headers.get("ETag", "")
+    return tag if tag.startswith('"') else answer.headers.get("Last-Modified")
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and re.fullmatch(r"\d{1,18}", text) else None
+
+
+def _wait(after: str | None) -> float:
+    """Seconds of a Retry-After header, which are a number or a date; at most ten minutes."""
+    if (seconds := _number(after)) is None:
+        try:
+            date = email.utils.parsedate_to_datetime(after or "")
+            seconds = int((date - datetime.datetime.now(datetime.timezone.utc)).total_seconds())
+        except (ValueError, TypeError):
+            return 0
+    return float(min(max(seconds, 0), 600))
+
+
+@contextmanager
+def _filesystem(url: str, start: int, validator: str | None) -> Iterator[Stream]:
+    system, path = open_filesystem(url)
+    size, now = _state(system, path)
+    at = start if start and now is not None and now == validator and start <= (size or 0) else 0
+
+    def blocks() -> Iterator[bytes]:
+        with interruptible(url), system.open(path, "rb") as file:
+            file.seek(at)
+            while block := file.read(BLOCK):
+                yield block
+        if _state(system, path) != (size, now):
+            raise _Changed()
+
+    yield Stream(at, size, now, blocks())
+
+
+def open_filesystem(url: str) -> tuple[Any, str]:
+    """What fsspec opens a URL with, and the path there. Credentials and endpoints come from the environment, as each
+    file system documents (``AWS_ENDPOINT_URL``, ``FSSPEC_SFTP_PASSWORD``, ...), never from the configuration."""
+    try:
+        system, path = fsspec.core.url_to_fs(url)
+    except ImportError as error:
+        scheme = url.partition("://")[0]
+        raise DownloadError(f"{url}: {error}; pip install 'ffhq-uv[{_EXTRAS.get(scheme, scheme)}]'") from error
+    except ValueError as error:
+        raise DownloadError(f"{url}: {error}") from error
+    return system, path
+
+
+_EXTRAS = {
+    **dict.fromkeys(("s3", "s3a"), "s3"),
+    **dict.fromkeys(("gs", "gcs"), "gs"),
+    **dict.fromkeys(("sftp", "ssh"), "sftp"),
+    **dict.fromkeys(("webdav", "webdav+http", "webdav+https", "dav"), "webdav"),
+}
+"""The extra of this project that installs what a scheme needs."""
+
+
+def _state(system: Any, path: str) -> tuple[int | None, str | None]:
+    """Size and validator of a file, asked anew."""
+    with interruptible(path):
+        system.invalidate_cache(system._parent(path))
+        told = system.info(path)
+    marks = [told[key] for key in ("ETag", "etag", "md5Hash", "mtime", "LastModified", "modified") if told.get(key)]
+    return told.get("size"), f"{told.get('size')} {marks[0]}" if marks else None
+
+
+@contextmanager
+def interruptible(what: str) -> Iterator[None]:
+    """Turns any file system's errors into ours: a file that is not there, or not for us, will not be in a minute
+    either."""
+    try:
+        yield
+    except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+        raise DownloadError(f"{what}: {error.strerror or error}") from error
+    except (Interrupted, DownloadError, GeneratorExit):
+        raise
+    except Exception as error:  # every file system has errors of its own
+        raise Interrupted(_brief(error)) from error
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:300]

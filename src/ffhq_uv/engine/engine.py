@@ -1,0 +1,141 @@
+"""The loop between jobs and workers: back-pressure, retries, and who is to blame when a worker dies."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Generic, TypeVar
+
+from ffhq_uv.engine.backend import Backend, Pool
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+IN_FLIGHT = 2
+"""Jobs a slot that are with the workers: one that runs, and one so that no worker waits for the next."""
+
+IN_COMPANY, ALONE = 2, 2
+"""Deaths of its worker after which a job runs alone, and then deaths alone after which it is given up: who dies alone
+is to blame, and twice is no accident."""
+
+HOPELESS = 8
+"""Jobs given up in a row, none finished between: then it is the workers that cannot work, not the jobs."""
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Job, Result]):
+    """What became of a job: its result, or that it was lost: it killed its worker every time."""
+
+    job: Job
+    result: Result | None = None
+    lost: bool = False
+
+
+@dataclass(eq=False)
+class _Attempt(Generic[Job]):
+    """A job, and how often a worker died that had it."""
+
+    job: Job
+    deaths: int = 0
+
+    @property
+    def suspect(self) -> bool:
+        return self.deaths >= IN_COMPANY
+
+
+class _Queue(Generic[Job]):
+    """Jobs that are to run: those that lost their worker first, suspects last and alone."""
+
+    def __init__(self, jobs: Iterable[Job]) -> None:
+        self._fresh = map(_Attempt, jobs)
+        self._again: deque[_Attempt[Job]] = deque()
+        self._suspects: deque[_Attempt[Job]] = deque()
+
+    def take(self, *, idle: bool) -> _Attempt[Job] | None:
+        """The next job; None if there is none, or only suspects while workers are not ``idle``."""
+        if self._again:
+            return self._again.popleft()
+        fresh = next(self._fresh, None)
+        if fresh is None and idle and self._suspects:
+            return self._suspects.popleft()
+        return fresh
+
+    def put_back(self, attempt: _Attempt[Job]) -> None:
+        (self._suspects if attempt.suspect else self._again).append(attempt)
+
+
+class Engine:
+    """Workers: opened when first needed, kept with the models that they loaded, closed on leaving the context."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._opened = ExitStack()
+        self._pool: Pool | None = None
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def outcomes(self, function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Outcome[Job, Result]]:
+        """The outcomes of ``function`` for ``jobs``, as they come, in no order.
+
+        Jobs are taken only as outcomes are used (`IN_FLIGHT`). One whose worker died runs again, then alone, and is
+        given up in the end (`IN_COMPANY`, `ALONE`); the others lose nothing but time. An exception of the function is
+        raised here, and what has not started is cancelled. Raises RuntimeError where no worker can work (`HOPELESS`).
+        """
+        queue, running = _Queue(jobs), dict[Future[Result], _Attempt[Job]]()
+        given_up = 0
+        try:
+            while True:
+                pool, broken = self._open(), False
+                while len(running) < IN_FLIGHT * pool.slots and (attempt := queue.take(idle=not running)):
+                    try:
+                        running[pool.executor.submit(function, attempt.job)] = attempt
+                    except BrokenExecutor:  # a worker died; if it was idle, that is nobody's fault
+                        queue.put_back(attempt)
+                        broken = True
+                        break
+                if not running and not broken:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
+                    attempt, error = running.pop(future), future.exception()
+                    if error is None:
+                        given_up = 0
+                        yield Outcome(attempt.job, future.result())
+                    elif not isinstance(error, self._backend.lost):
+                        raise error
+                    else:
+                        broken |= isinstance(error, BrokenExecutor)
+                        attempt.deaths += 1
+                        if attempt.deaths < IN_COMPANY + ALONE:
+                            queue.put_back(attempt)
+                            continue
+                        given_up += 1
+                        if given_up == HOPELESS:
+                            raise RuntimeError(
+                                f"workers died with {HOPELESS} jobs in a row, none finished (out of memory?): "
+                                "fewer workers (engine.workers=1) or smaller shards (engine.shard=1) may help"
+                            )
+                        yield Outcome(attempt.job, lost=True)
+                if broken and not running:
+                    self._close()
+        finally:
+            for future in running:
+                future.cancel()
+
+    def _open(self) -> Pool:
+        if self._pool is None:
+            self._pool = self._opened.enter_context(self._backend.open())
+        return self._pool
+
+    def _close(self) -> None:
+        self._pool = None
+        self._opened.close()

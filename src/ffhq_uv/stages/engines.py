@@ -1,0 +1,37 @@
+"""The engine that a configuration names."""
+
+from __future__ import annotations
+
+import os
+
+from ffhq_uv import config as settings
+from ffhq_uv.engine import Engine
+from ffhq_uv.engine.local import local
+from ffhq_uv.engine.serial import SERIAL
+
+
+def build_engine(section: settings.Engine) -> Engine:
+    """The engine that a configuration names; its workers start with the first job. ConfigError for a missing extra."""
+    workers = section.workers or cores()
+    try:
+        match section:
+            case settings.ClusterEngine(name="dask", address=address):
+                from ffhq_uv.engine.dask import dask
+
+                return Engine(dask(address, workers, section.gpus))
+            case settings.ClusterEngine(name="ray", address=address):
+                from ffhq_uv.engine.ray import ray
+
+                return Engine(ray(address, workers, section.gpus))
+            case settings.LocalEngine(name="local"):
+                return Engine(local(workers, section.gpus))
+    except ModuleNotFoundError as error:
+        raise settings.ConfigError(
+            f"engine={section.name} needs the package {error.name}: pip install 'ffhq-uv[{section.name}]'"
+        ) from None
+    return Engine(SERIAL)
+
+
+def cores() -> int:
+    """The cores that this process may use: of the machine, or of the job that a scheduler gave it."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

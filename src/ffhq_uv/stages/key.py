@@ -1,0 +1,87 @@
+"""What a stage's results depend on, in one word: the name of the work that may be gone on with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from importlib.metadata import requires, version
+from pathlib import Path
+from re import match
+from typing import Any
+
+import yaml
+
+from ffhq_uv.config import CONF, Config
+from ffhq_uv.stages import doctor, files
+
+ROOT = CONF.parent
+"""The repository, whose dvc.yaml says what a stage depends on."""
+NO_CONTENT = {"failures"}
+"""Parameters that decide whether a stage ends well, and not what it makes: a higher limit needs nothing made again."""
+
+
+def key_of(stage: str, config: Config) -> str:
+    """Stands for all that the content of a stage's results depends on, as dvc.yaml lists it.
+
+    That is the stage's parameters; the content of its files, and of the checkpoints that the configuration needs; its
+    code; and the versions of the libraries. How many workers there are, and where, does not count.
+    """
+    definition = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][stage]
+    code = [ROOT / path for path in definition["deps"] if path.startswith("src/")]
+    data = [Path(path) for path in definition["deps"] if not path.startswith("src/")]
+    depends = {
+        "parameters": {name: _parameter(config, name) for name in definition["params"] if name not in NO_CONTENT},
+        "code": {str(path.relative_to(ROOT)): _sha256(path) for path in _files(code, ("*.py", "*.cpp"))},
+        "data": _data(data),
+        "checkpoints": {str(path): _sha256(path) for path in _checkpoints(config)},
+        "libraries": {name: version(name) for name in _libraries()},
+    }
+    return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _parameter(config: Config, name: str) -> Any:
+    value: Any = config.model_dump(mode="json")
+    for part in name.split("."):
+        value = value[part]
+    return value
+
+
+def _data(paths: Sequence[Path]) -> dict[str, Any]:
+    """Content by path. Of the archives, which may be hundreds of gigabytes, `pull` has listed it."""
+    found: dict[str, Any] = {}
+    for path in paths:
+        if path == files.ARCHIVES:
+            found |= {str(file): file.stat().st_size for file in _files([path])}
+            found |= {str(file): _sha256(file) for file in _files([files.TOPO_ASSETS, files.MANIFEST])}
+        else:
+            found |= {str(file): _sha256(file) for file in _files([path])}
+    return found
+
+
+def _files(paths: Iterable[Path], patterns: Sequence[str] = ("*",)) -> list[Path]:
+    """The files at and below paths; those that do not exist are left out."""
+    below = (file for path in paths for pattern in patterns for file in path.rglob(pattern))
+    return sorted(path for path in (*paths, *below) if path.is_file())
+
+
+def _checkpoints(config: Config) -> list[Path]:
+    needed = set(doctor.choices(config))
+    published = (file for file in doctor.published(config) if not needed.isdisjoint(file.needed_by))
+    return sorted(path for path in (file.at(doctor.folders(config)) for file in published) if path.is_file())
+
+
+def _libraries() -> list[str]:
+    """The project's dependencies, without its extras."""
+    names = (
+        match(r"[\w.-]+", requirement) for requirement in requires("ffhq-uv") or () if "extra ==" not in requirement
+    )
+    return sorted(name[0] for name in names if name)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as content:
+        while block := content.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

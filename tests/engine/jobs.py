@@ -1,0 +1,64 @@
+"""What the engine's tests let workers do; in a module of its own, because workers import it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+
+class Deadly(NamedTuple):
+    """A job that kills its worker ``times`` times; marks in the folder count."""
+
+    number: int
+    folder: Path
+    times: int
+
+
+def square(job: int) -> int:
+    return job * job
+
+
+def threads(_: int) -> int:
+    return torch.get_num_threads()
+
+
+def refuse_three(job: int) -> int:
+    if job == 3:
+        raise ValueError("three is refused")
+    return job
+
+
+def process(_: int) -> int:
+    time.sleep(0.02)
+    return os.getpid()
+
+
+def folder(_: int) -> str:
+    return str(Path.cwd())
+
+
+def gpus(_: int) -> str | None:
+    time.sleep(0.3)
+    return os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
+def survive(job: Deadly) -> int:
+    marks = sorted(job.folder.glob(f"{job.number}-*"))
+    if len(marks) < job.times:
+        (job.folder / f"{job.number}-{len(marks)}").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return job.number
+
+
+def die(_: int) -> int:
+    os._exit(1)
+
+
+def sleep_long(folder: Path) -> None:
+    (folder / str(os.getpid())).touch()
+    time.sleep(600)
