@@ -88,7 +88,7 @@ def main() -> None:
         yardstick = best["plain reading, with PNG" if "PNG" in name else "plain reading"]
         ratios = yardstick[0] / wall, yardstick[1] / cpu
         print(f"{name:32} {1000 * wall:9.1f} {ratios[0]:6.1f} {1000 * cpu:9.1f} {ratios[1]:6.1f}")
-    print(f"peak memory of the process with one texturer: {memory:.0f} MiB")
+    print(f"peak memory of the process after one sample, published: {memory:.0f} MiB")
     for size in (256, 512):
         small = PublishedTexturer(load_topology(assets, size))
         wall, cpu = timed({"": (lambda small=small: small(faces, geometry), 1)}, arguments.repeats)[""]

@@ -36,6 +36,9 @@ TOOLS = {
     "table": "print the quality table again",
     "doctor": "say which published files are here, who needs them, whether they open",
     "faces": "draw published face latents: faces latents=PATH out=PATH [generator=...]",
+    "export": "a head with its texture as OBJ, MTL, PNG and GLB: export sample=ID out=FOLDER (of the data set made,\n"
+    + 22 * " "
+    + "on the fitted head), export map=PNG out=FOLDER (any UV map, on the mean head)",
     "convert-checkpoint": "write any StyleGAN2 checkpoint as .safetensors: convert-checkpoint IN OUT.safetensors",
 }
 
@@ -57,6 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
             _convert(options.words)
         elif options.command == "faces":
             _faces(options.words, options.params)
+        elif options.command == "export":
+            _export(options.words, options.params)
         elif options.show:
             print(OmegaConf.to_yaml(composed(options.words, options.params)), end="")
         else:
@@ -109,6 +114,19 @@ def _faces(words: list[str], params: Path | None) -> None:
     summary = make_faces(Path(paths["latents"]), Path(paths["out"]), build_generator(config), config.engine.shard)
     drawn = f"{summary.drawn:,} faces drawn by generator={config.generator.name}"
     print(f"{drawn}, {summary.found:,} were there, {len(summary.failures):,} could not be drawn")
+
+
+def _export(words: list[str], params: Path | None) -> None:
+    given = dict(word.split("=", 1) for word in words if word.startswith(("sample=", "map=", "out=")))
+    if given.keys() not in ({"sample", "out"}, {"map", "out"}):
+        raise ConfigError("expected: export sample=ID out=FOLDER, or export map=PNG out=FOLDER")
+    from ffhq_uv.stages.export import export_map, export_sample
+
+    if "map" in given:
+        print(export_map(Path(given["map"]), Path(given["out"])))
+    else:
+        config = read([word for word in words if word.split("=")[0] not in given], params)
+        print(export_sample(config, given["sample"], Path(given["out"])))
 
 
 if __name__ == "__main__":

@@ -47,7 +47,6 @@ def dome_topology(size: int) -> Topology:
         triangles=triangles,
         uv=uv,
         triangles_uv=triangles,
-        keypoints=np.arange(68),
         unwrap_index=index,
         unwrap_weight=weight,
         inside=inside,

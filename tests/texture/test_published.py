@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 import torch
 from dome import COLUMNS, ROWS, dome_geometry, dome_topology, smooth_faces, spoilt, with_rows
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ffhq_uv.geometry import Geometry
+from ffhq_uv.texture.faithful import FaithfulTexturer
 from ffhq_uv.texture.published import PublishedTexturer
 from ffhq_uv.texture.topology import Topology
 
@@ -125,3 +128,58 @@ def test_any_map_and_face_size(size: int, face: tuple[int, int]) -> None:
 def test_faces_of_another_shape_are_refused(topology: Topology, geometry: Geometry) -> None:
     with pytest.raises(ValueError, match=r"expected \[B, 3, H, W, 3\]"):
         PublishedTexturer(topology)(smooth_faces(1, 1, 160)[:, :1], geometry)
+
+
+@pytest.mark.parametrize("recipe", [PublishedTexturer, FaithfulTexturer])
+def test_a_head_that_lands_outside_of_the_image_is_a_reason(
+    topology: Topology, geometry: Geometry, recipe: type[PublishedTexturer] | type[FaithfulTexturer]
+) -> None:
+    xy = geometry.xy.clone()
+    xy[:, 1, :, 0] += 160
+    found = recipe(topology)(smooth_faces(6, 1, 160), replace(geometry, xy=xy))
+    assert found.reasons == ("head_outside_image:front",)
+    assert not found.maps.any()
+    assert not found.coverage.any()
+
+
+@pytest.mark.parametrize("recipe", [PublishedTexturer, FaithfulTexturer])
+def test_a_geometry_of_other_faces_or_another_mesh_is_refused(
+    topology: Topology, geometry: Geometry, recipe: type[PublishedTexturer] | type[FaithfulTexturer]
+) -> None:
+    with pytest.raises(ValueError, match="skin masks are"):
+        recipe(topology)(smooth_faces(1, 1, 150), geometry)
+    fewer = replace(geometry, xy=geometry.xy[:, :, 1:])
+    with pytest.raises(ValueError, match=r"vertices, the topology \d+"):
+        recipe(topology)(smooth_faces(1, 1, 160), fewer)
+
+
+def skin_mask(seed: int, share: float) -> torch.Tensor:
+    """Blobs that cover about this share of three faces of 160 pixels."""
+    noise = torch.rand(1, 3, 6, 6, generator=torch.Generator().manual_seed(seed))
+    return torch.nn.functional.interpolate(noise, size=(160, 160), mode="bicubic") < share
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32), st.floats(0, 1), st.floats(0, 1))
+def test_every_mask_gives_a_map_or_a_reason_and_less_skin_covers_no_more(
+    topology: Topology, geometry: Geometry, seed: int, first: float, second: float
+) -> None:
+    faces = smooth_faces(1, 1, 160)
+    published, faithful = PublishedTexturer(topology), FaithfulTexturer(topology)
+    covered = []
+    for share in sorted((first, second)):
+        seen = replace(geometry, skin=skin_mask(seed, share))
+        for recipe in (published, faithful):
+            found = recipe(faces, seen)
+            if found.reasons[0] is None:
+                assert found.coverage[0].flatten(1).any(1).all()
+                assert not (found.coverage[0].any(0) & ~torch.from_numpy(topology.inside)).any()
+                # never a black map: what no view shows is completed, from a template that is nowhere so dark
+                assert found.maps.float().mean() > 60
+            else:
+                assert found.reasons[0].startswith("no_skin:")
+                assert not found.maps.any()
+                assert not found.coverage.any()
+            if recipe is published:
+                covered.append(found.coverage)
+    assert not (covered[0] & ~covered[1]).any()

@@ -7,9 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.io
-from dome import dome, dome_topology
+from dome import dome, dome_geometry, dome_topology, smooth_faces
 from PIL import Image
 
+from ffhq_uv.texture.export import obj_file
+from ffhq_uv.texture.faithful import FaithfulTexturer
+from ffhq_uv.texture.mesh import Mesh
+from ffhq_uv.texture.published import PublishedTexturer
 from ffhq_uv.texture.topology import MASKS, load_topology
 
 SIZE = 1024
@@ -40,7 +44,6 @@ def write_info(folder: Path, **changes: Any) -> None:
         "head_tri": triangles + 1,
         "head_tri_vt": triangles + 1,
         "vt_list": uv,
-        "keypoints": np.arange(68)[None] + 1,
     }
     scipy.io.savemat(folder / "hifi3dpp_model_info.mat", info | changes)
 
@@ -62,7 +65,7 @@ def test_published_assets_come_back(published: Path) -> None:
     found, expected = load_topology(published, SIZE), dome_topology(SIZE)
     assert found.vertices == expected.vertices
     assert found.size == SIZE
-    for name in ("triangles", "uv", "triangles_uv", "keypoints", "unwrap_index", "inside", "template"):
+    for name in ("triangles", "uv", "triangles_uv", "unwrap_index", "inside", "template"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
     np.testing.assert_array_equal(found.unwrap_weight, expected.unwrap_weight)
     for name in MASKS:
@@ -95,7 +98,6 @@ def test_unwrap_info_of_a_flipped_map_is_refused(assets: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"keypoints": np.arange(5)[None] + 1}, "5 entries, expected 68"),
         ({"head_tri": dome()[2]}, r"head_tri holds 0\.\..*, expected indices 1\.\."),
         ({"meanshape": np.zeros((1, 10))}, "10 values, expected 3"),
         ({"vt_list": np.full((957, 2), np.nan)}, "finite UV"),
@@ -130,3 +132,45 @@ def test_coloured_and_oblong_masks_are_refused(assets: Path) -> None:
     replace(assets / "hair_mask.png", Image.fromarray(np.zeros((8, 9), np.uint8)).save)
     with pytest.raises(ValueError, match="9x8 pixels, expected a square"):
         load_topology(assets, 64)
+
+
+@pytest.fixture
+def as_obj(assets: Path) -> Path:
+    """The dome's assets with an OBJ in place of the model, and without its unwrap info."""
+    vertices, uv, triangles = dome()
+    mesh = Mesh(vertices.astype(np.float32), uv.astype(np.float32), triangles, triangles)
+    (assets / "dome.obj").write_bytes(obj_file(mesh, "dome"))
+    for name in ("hifi3dpp_model_info.mat", "unwrap_1024_info.mat", "unwrap_1024_info_mask.png"):
+        (assets / name).unlink()
+    return assets
+
+
+def test_any_mesh_with_uvs_is_a_topology(as_obj: Path) -> None:
+    found, expected = load_topology(as_obj, SIZE), dome_topology(SIZE)
+    for name in ("triangles", "uv", "triangles_uv", "unwrap_index", "inside", "template"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+    assert found.vertices == expected.vertices
+    np.testing.assert_array_equal(found.minor_union, expected.minor_union)
+
+
+def test_masks_that_an_obj_does_not_have_are_the_whole_mesh_or_nothing(as_obj: Path) -> None:
+    for name in MASKS:
+        (as_obj / f"{name}_mask.png").unlink()
+    found = load_topology(as_obj, 128)
+    np.testing.assert_array_equal(found.minor_union, found.inside)
+    assert not any(found.masks[name].any() for name in ("hair", "nostril", "mouth_constract"))
+    faces, geometry = smooth_faces(3, 1, 320), dome_geometry(320)
+    for texturer in (PublishedTexturer(found), FaithfulTexturer(found)):
+        textures = texturer(faces, geometry)
+        assert textures.reasons == (None,)
+        assert textures.coverage.any(1).float().mean() > 0.1
+
+
+def test_two_meshes_and_no_mesh_are_errors(as_obj: Path) -> None:
+    (as_obj / "other.obj").write_text("")
+    with pytest.raises(ValueError, match=r"2 \.obj files.*dome\.obj, other\.obj"):
+        load_topology(as_obj, 64)
+    (as_obj / "other.obj").unlink()
+    (as_obj / "dome.obj").unlink()
+    with pytest.raises(FileNotFoundError, match=r"hifi3dpp_model_info\.mat.*or an \.obj file"):
+        load_topology(as_obj, 64)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ffhq_uv.geometry import VIEWS, Geometry
 from ffhq_uv.texture import Textures
+from ffhq_uv.texture.topology import Topology
 
 Floats = NDArray[np.float32]
 
@@ -35,6 +36,18 @@ class Views:
     normals: Floats
     skin: NDArray[np.bool_]
 
+    def fault(self) -> str | None:
+        """Why no texture can be made of them, or None."""
+        height, width = self.skin.shape[1:]
+        for view, xy, normals, skin in zip(VIEWS, self.xy, self.normals, self.skin, strict=True):
+            if not (np.isfinite(xy).all() and np.isfinite(normals).all()):
+                return f"projection_nonfinite:{view}"
+            if not ((xy >= 0) & (xy < (width, height))).all(1).any():
+                return f"head_outside_image:{view}"
+            if not skin.any():
+                return f"no_skin:{view}"
+        return None
+
 
 Canvas = TypeVar("Canvas")
 """The large arrays of one sample at work, kept because fresh memory costs more than the arithmetic on it."""
@@ -45,26 +58,28 @@ class BatchTexturer(ABC, Generic[Canvas]):
 
     Whatever the faces' device: each sample by itself, so its bytes depend neither on the batch nor on the number of
     threads. ``least_face`` is the smallest face that it takes, pixels.
+
+    Reasons, here for the left view: ``projection_nonfinite:left``, ``head_outside_image:left``, ``no_skin:left``.
     """
 
     least_face = 2
 
-    def __init__(self, size: int, threads: int, canvas: Callable[[], Canvas]) -> None:
+    def __init__(self, topology: Topology, threads: int, canvas: Callable[[], Canvas]) -> None:
         if threads < 1:
             raise ValueError(f"{threads} threads, expected at least 1")
-        self._size, self._threads = size, threads
+        self._size, self._vertices, self._threads = topology.size, topology.vertices, threads
         self._canvases: SimpleQueue[Canvas] = SimpleQueue()
         for _ in range(threads):
             self._canvases.put(canvas())
 
     def __call__(self, faces: Tensor, geometry: Geometry) -> Textures:
-        """See `Texturer`. Raises ValueError for faces of a wrong shape."""
+        """See `Texturer`. Raises ValueError for faces and geometry that do not fit each other or the topology."""
         if faces.ndim != 5 or faces.shape[1] != len(VIEWS) or faces.shape[-1] != 3:
             raise ValueError(f"faces are {tuple(faces.shape)}, expected [B, 3, H, W, 3]")
         if geometry.skin.shape != faces.shape[:4]:
-            raise ValueError(
-                f"skin masks are {tuple(geometry.skin.shape)}, expected {tuple(faces.shape[:4])} as the faces"
-            )
+            raise ValueError(f"skin masks are {tuple(geometry.skin.shape)}, the faces {tuple(faces.shape)}")
+        if geometry.xy.shape[2] != self._vertices:
+            raise ValueError(f"the geometry has {geometry.xy.shape[2]} vertices, the topology {self._vertices}")
         if min(faces.shape[2:4]) < self.least_face:
             least = f"{self.least_face}x{self.least_face}"
             raise ValueError(f"the faces are {faces.shape[3]}x{faces.shape[2]} pixels, expected at least {least}")
@@ -78,9 +93,12 @@ class BatchTexturer(ABC, Generic[Canvas]):
         def texture(row: int) -> str | None:
             if geometry.reasons[row] is not None:
                 return geometry.reasons[row]
+            views = Views(*(part[row] for part in parts))
+            if reason := views.fault():
+                return reason
             canvas = self._canvases.get()
             try:
-                return self._texture(canvas, Views(*(part[row] for part in parts)), maps[row], coverage[row])
+                return self._texture(canvas, views, maps[row], coverage[row])
             finally:
                 self._canvases.put(canvas)
 

@@ -37,7 +37,7 @@ TOO_CARELESS = 0.3
 class FaithfulTexturer(BatchTexturer["_Canvas"]):
     """The faithful recipe for maps of one topology, with ``iterations`` of back-projection.
 
-    Reasons: ``projection_nonfinite:left``, ``head_behind_camera:left``, ``no_skin:left``.
+    Reasons: those of `BatchTexturer`, and ``head_behind_camera:left``.
     """
 
     least_face = 8
@@ -57,13 +57,14 @@ class FaithfulTexturer(BatchTexturer["_Canvas"]):
         face = erode(topology.minor_union.astype(np.uint8), radius(12, size)).astype(np.float32)
         nostril = blur((masks["nostril"] > 0).astype(np.float32), radius(4, size))
         self._doubtful = np.maximum(1 - blur(face, radius(12, size)), nostril)
-        super().__init__(size, threads, lambda: _Canvas(size, len(self._groups.texel)))
+        super().__init__(topology, threads, lambda: _Canvas(size, len(self._groups.texel)))
 
     def _texture(
         self, canvas: _Canvas, views: Views, out: NDArray[np.uint8], coverage: NDArray[np.bool_]
     ) -> str | None:
-        if reason := _fault(views):
-            return reason
+        for view, depth in zip(VIEWS, views.depth, strict=True):
+            if not (np.isfinite(depth).all() and depth.min() > 0):
+                return f"head_behind_camera:{view}"
         canvas.fit(*views.skin.shape[1:])
         scale = 1024 / views.skin.shape[2]
         places, trust = self._scouts.look(views.xy, views.normals, views.skin)
@@ -137,18 +138,6 @@ class FaithfulTexturer(BatchTexturer["_Canvas"]):
         ratio = mean_ratio(texture, self._template, hair)
         difference_to(texture, self._template, ratio, hair, difference)
         finish(texture, self._template, ratio, spread(difference), hair, out)
-
-
-def _fault(views: Views) -> str | None:
-    """Why there can be no texture, or None."""
-    for k, view in enumerate(VIEWS):
-        if not all(np.isfinite(part[k]).all() for part in (views.xy, views.depth, views.normals)):
-            return f"projection_nonfinite:{view}"
-        if not views.depth[k].min() > 0:
-            return f"head_behind_camera:{view}"
-        if not views.skin[k].any():
-            return f"no_skin:{view}"
-    return None
 
 
 class _Canvas:

@@ -37,11 +37,11 @@ Window = tuple[slice, slice]
 
 
 class PublishedTexturer(BatchTexturer["_Canvas"]):
-    """The published recipe for maps of one topology. Reasons: ``projection_nonfinite:left``, ``no_skin:left``."""
+    """The published recipe for maps of one topology. Reasons: those of `BatchTexturer`."""
 
     def __init__(self, topology: Topology, threads: int = 1) -> None:
         size, masks = topology.size, topology.masks
-        super().__init__(size, threads, lambda: _Canvas(size))
+        super().__init__(topology, threads, lambda: _Canvas(size))
         self._masks = masks
         self._texels = group_texels(topology.unwrap_index, topology.unwrap_weight, topology.inside)
         self._template = np.ascontiguousarray(np.moveaxis(topology.template, -1, 0), dtype=np.float32)
@@ -61,10 +61,8 @@ class PublishedTexturer(BatchTexturer["_Canvas"]):
     ) -> str | None:
         """Step 5, every view's texture and mask, or why there is none; and the steps after it."""
         for k, view in enumerate(VIEWS):
-            xy, normals = views.xy[k], views.normals[k]
-            if not (np.isfinite(xy).all() and np.isfinite(normals).all()):
-                return f"projection_nonfinite:{view}"
-            unwrap(self._texels, views.faces[k], xy, normals, views.skin[k], canvas.textures[k], canvas.masks[k])
+            seen = views.faces[k], views.xy[k], views.normals[k], views.skin[k]
+            unwrap(self._texels, *seen, canvas.textures[k], canvas.masks[k])
             if not canvas.masks[k].any():
                 return f"no_skin:{view}"
         self._paint(canvas, out)

@@ -16,10 +16,13 @@ from PIL import Image
 
 from ffhq_uv.geometry import VIEWS
 from ffhq_uv.png import read_png
+from ffhq_uv.texture.mesh import Mesh, read_obj
 from ffhq_uv.texture.rasterise import rasterise_uv
 
 PUBLISHED_SIZE = 1024
 """Side of the published maps and of ``unwrap_1024_info``, texels."""
+
+MODEL_INFO = "hifi3dpp_model_info.mat"
 
 MASKS = (
     "hair",
@@ -46,7 +49,6 @@ class Topology:
     triangles       int64 [F, 3], vertices of each triangle, from 0
     uv              float32 [T, 2], u to the right, v up, 0..1
     triangles_uv    int64 [F, 3], UV coordinates of each triangle's corners, from 0
-    keypoints       int64 [68], vertices of the iBUG landmarks
     unwrap_index    int32 [S, S, 3], the three vertices around each texel (0 outside)
     unwrap_weight   float32 [S, S, 3], their barycentric weights (0 outside)
     inside          bool [S, S], texels that belong to the mesh
@@ -58,7 +60,6 @@ class Topology:
     triangles: NDArray[np.int64]
     uv: NDArray[np.float32]
     triangles_uv: NDArray[np.int64]
-    keypoints: NDArray[np.int64]
     unwrap_index: NDArray[np.int32]
     unwrap_weight: NDArray[np.float32]
     inside: NDArray[np.bool_]
@@ -92,44 +93,67 @@ def load_topology(folder: Path, size: int) -> Topology:
     at other sizes, or without it, the UV mesh is rasterised. Pictures of another size are resized as upstream
     does (Pillow's default filter).
 
+    Any mesh with UV coordinates can be the topology: in place of ``hifi3dpp_model_info.mat`` one ``.obj`` file and its
+    ``template_base_uv.png``. Of its masks, a valid one that is not there is the whole mesh, another one nothing.
+
     Raises FileNotFoundError for a missing file and ValueError for one that is not what it should be.
     """
     if size < 1:
         raise ValueError(f"map size is {size}, expected at least 1 texel")
-    info = folder / "hifi3dpp_model_info.mat"
-    mesh = _read_mat(info, ("meanshape", "head_tri", "head_tri_vt", "vt_list", "keypoints"))
-    shape = mesh["meanshape"]
+    mesh = load_mesh(folder)
+    index, weight, inside = rasterise_uv(mesh.triangles, mesh.triangles_uv, mesh.uv, size)
+    if size == PUBLISHED_SIZE and (folder / "unwrap_1024_info.mat").exists():
+        index, weight, inside = _read_unwrap(folder, len(mesh.vertices), index, inside)
+    masks = {}
+    for name in MASKS:
+        path = folder / f"{name}_mask.png"
+        if (folder / MODEL_INFO).exists() or path.exists():
+            masks[name] = _read_mask(path, size)
+        else:
+            masks[name] = (inside if "valid" in name else np.zeros_like(inside)).astype(np.float32)
+    return Topology(
+        vertices=len(mesh.vertices),
+        triangles=mesh.triangles,
+        uv=mesh.uv,
+        triangles_uv=mesh.triangles_uv,
+        unwrap_index=index,
+        unwrap_weight=weight,
+        inside=inside,
+        masks=masks,
+        template=_read_picture(folder / "template_base_uv.png", size),
+    )
+
+
+def load_mesh(folder: Path) -> Mesh:
+    """The mean head in ``topo_assets/``, its centroid at the origin, or the one ``.obj`` file that stands for it.
+
+    Raises as `load_topology`.
+    """
+    info, others = folder / MODEL_INFO, sorted(folder.glob("*.obj"))
+    if info.exists() or not others:
+        return _published_mesh(info)
+    if len(others) > 1:
+        raise ValueError(f"{folder}: {len(others)} .obj files, expected one mesh: {', '.join(p.name for p in others)}")
+    return read_obj(others[0])
+
+
+def _published_mesh(info: Path) -> Mesh:
+    found = _read_mat(info, ("meanshape", "head_tri", "head_tri_vt", "vt_list"))
+    shape = found["meanshape"]
     if shape.size == 0 or shape.size % 3:
         raise ValueError(f"{info}: meanshape has {shape.size} values, expected 3 for each vertex")
-    vertices = shape.size // 3
-    uv = mesh["vt_list"].astype(np.float32)
+    vertices = shape.reshape(-1, 3).astype(np.float32)
+    vertices -= vertices.mean(0)  # as the morphable model's mean is
+    uv = found["vt_list"].astype(np.float32)
     if uv.ndim != 2 or uv.shape[1] != 2 or not np.isfinite(uv).all():
         raise ValueError(f"{info}: vt_list is {uv.shape}, expected finite UV coordinates [T, 2]")
-    triangles = _from_one(info, "head_tri", mesh["head_tri"], vertices)
-    triangles_uv = _from_one(info, "head_tri_vt", mesh["head_tri_vt"], len(uv))
+    triangles = _from_one(info, "head_tri", found["head_tri"], len(vertices))
+    triangles_uv = _from_one(info, "head_tri_vt", found["head_tri_vt"], len(uv))
     if triangles.shape != triangles_uv.shape or triangles.shape[1:] != (3,):
         raise ValueError(
             f"{info}: head_tri is {triangles.shape}, head_tri_vt {triangles_uv.shape}, expected [F, 3] both"
         )
-    keypoints = _from_one(info, "keypoints", mesh["keypoints"].reshape(-1), vertices)
-    if keypoints.shape != (68,):
-        raise ValueError(f"{info}: keypoints has {keypoints.size} entries, expected 68")
-
-    index, weight, inside = rasterise_uv(triangles, triangles_uv, uv, size)
-    if size == PUBLISHED_SIZE and (folder / "unwrap_1024_info.mat").exists():
-        index, weight, inside = _read_unwrap(folder, vertices, index, inside)
-    return Topology(
-        vertices=vertices,
-        triangles=triangles,
-        uv=uv,
-        triangles_uv=triangles_uv,
-        keypoints=keypoints,
-        unwrap_index=index,
-        unwrap_weight=weight,
-        inside=inside,
-        masks={name: _read_mask(folder / f"{name}_mask.png", size) for name in MASKS},
-        template=_read_picture(folder / "template_base_uv.png", size),
-    )
+    return Mesh(vertices, uv, triangles, triangles_uv)
 
 
 def _read_unwrap(
@@ -169,7 +193,7 @@ def _read_unwrap(
 def _read_mat(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[np.generic]]:
     """The named arrays of a MATLAB file (up to v7)."""
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file; topo_assets/ must hold it")
+        raise FileNotFoundError(f"{path}: no such file; topo_assets/ must hold it, or an .obj file in its place")
     try:
         found = scipy.io.loadmat(str(path), variable_names=names)
     except Exception as error:  # scipy reports damage with whatever its parser stumbled over

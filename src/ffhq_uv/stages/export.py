@@ -1,0 +1,81 @@
+"""``export sample=ID out=FOLDER`` or ``export map=PNG out=FOLDER``: a textured head as OBJ + MTL + PNG and as GLB."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ffhq_uv import config as settings
+from ffhq_uv.analysis.deep3d import MODEL
+from ffhq_uv.analysis.morphable import MorphableModel
+from ffhq_uv.archive.latents import decode_latent
+from ffhq_uv.archive.writing import write_bytes
+from ffhq_uv.geometry import FRONT, VIEWS
+from ffhq_uv.png import read_png
+from ffhq_uv.stages import files
+from ffhq_uv.stages.rooms import build_analysis, build_generator
+from ffhq_uv.texture.export import glb_file, mtl_file, obj_file
+from ffhq_uv.texture.mesh import Mesh
+from ffhq_uv.texture.topology import load_mesh
+
+
+def export_sample(config: settings.Config, id: str, out: Path) -> str:
+    """Write a sample of the data set made, on the head that the analysis fits to its faces; says what was written.
+
+    Without these faces (a generator that cannot draw the sample) it is the topology's mean head, and the text says why.
+    """
+    texture, codes = _find(id)
+    mesh = load_mesh(files.TOPO_ASSETS)
+    fitted, reason = _fitted(config, id, codes)
+    _write(mesh if fitted is None else Mesh(fitted, mesh.uv, mesh.triangles, mesh.triangles_uv), texture, id, out)
+    shape = "the fitted head" if reason is None else f"the mean head ({reason})"
+    return f"{out / id}.obj, .mtl, .png and .glb: {shape}"
+
+
+def export_map(texture: Path, out: Path) -> str:
+    """Write any UV map of the topology's layout on the topology's mean head; says what was written."""
+    if not texture.is_file():
+        raise FileNotFoundError(f"{texture}: no such UV map")
+    _write(load_mesh(files.TOPO_ASSETS), texture, texture.stem, out)
+    return f"{out / texture.stem}.obj, .mtl, .png and .glb: the mean head"
+
+
+def _find(id: str) -> tuple[Path, NDArray[np.float32]]:
+    """The map and the codes [3, 18, 512] of a sample of the data set made."""
+    if not (id.isdecimal() and len(id) == 6):
+        raise settings.ConfigError(f"sample={id}: expected six digits, such as sample=000000")
+    chunk = f"{int(id) // 1000:03d}"
+    texture = files.INTERPOLATED / "uv-maps" / chunk / f"{id}.png"
+    if not texture.is_file():
+        raise FileNotFoundError(f"{texture}: no such sample; `dvc repro` makes the data set, map=PNG takes other maps")
+    folder = files.INTERPOLATED / "face-latents" / chunk / id
+    paths = [folder / f"{id}_{view}_latent.pt" for view in VIEWS]
+    return texture, np.stack([decode_latent(path.read_bytes(), str(path)) for path in paths])
+
+
+def _fitted(
+    config: settings.Config, id: str, codes: NDArray[np.float32]
+) -> tuple[NDArray[np.float32] | None, str | None]:
+    """Vertices [N, 3] of the head that the analysis fits to the front face; or None, and why there is none."""
+    latents = torch.from_numpy(codes)[None]
+    faces, reasons = build_generator(config)(latents, [id])
+    if reasons[0] is not None:
+        return None, reasons[0]
+    geometry = build_analysis(config)(faces, latents, [id])
+    if geometry.reasons[0] is not None:
+        return None, geometry.reasons[0]
+    model = MorphableModel.load(files.TOPO_ASSETS / MODEL).to(geometry.identity.device)
+    vertices = model.shape(geometry.identity[0, FRONT], geometry.expression[0, FRONT])
+    return vertices.cpu().numpy(), None
+
+
+def _write(mesh: Mesh, texture: Path, name: str, out: Path) -> None:
+    png = texture.read_bytes()
+    read_png(png, str(texture))
+    write_bytes(out / f"{name}.png", png)
+    write_bytes(out / f"{name}.mtl", mtl_file(name))
+    write_bytes(out / f"{name}.obj", obj_file(mesh, name))
+    write_bytes(out / f"{name}.glb", glb_file(mesh, png, name))
