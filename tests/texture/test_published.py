@@ -159,6 +159,15 @@ def skin_mask(seed: int, share: float) -> torch.Tensor:
     return torch.nn.functional.interpolate(noise, size=(160, 160), mode="bicubic") < share
 
 
+def test_skin_that_is_all_border_is_a_reason() -> None:
+    """At this size no box is filled from the template, which counts as reliable."""
+    seen = replace(dome_geometry(160), skin=skin_mask(11, 0.02))
+    found = PublishedTexturer(dome_topology(16))(smooth_faces(1, 1, 160), seen)
+    assert found.reasons == ("nothing_reliable",)
+    assert not found.maps.any()
+    assert not found.coverage.any()
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32), st.floats(0, 1), st.floats(0, 1))
 def test_every_mask_gives_a_map_or_a_reason_and_less_skin_covers_no_more(

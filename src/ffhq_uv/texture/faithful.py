@@ -63,7 +63,9 @@ class FaithfulTexturer(BatchTexturer["_Canvas"]):
         self, canvas: _Canvas, views: Views, out: NDArray[np.uint8], coverage: NDArray[np.bool_]
     ) -> str | None:
         for view, depth in zip(VIEWS, views.depth, strict=True):
-            if not (np.isfinite(depth).all() and depth.min() > 0):
+            if not np.isfinite(depth).all():
+                return f"projection_nonfinite:{view}"
+            if not depth.min() > 0:
                 return f"head_behind_camera:{view}"
         canvas.fit(*views.skin.shape[1:])
         scale = 1024 / views.skin.shape[2]

@@ -37,7 +37,9 @@ Window = tuple[slice, slice]
 
 
 class PublishedTexturer(BatchTexturer["_Canvas"]):
-    """The published recipe for maps of one topology. Reasons: those of `BatchTexturer`."""
+    """The published recipe for maps of one topology. Reasons: those of `BatchTexturer`, and
+    ``nothing_reliable``: so little skin that nothing is left of it off its border.
+    """
 
     def __init__(self, topology: Topology, threads: int = 1) -> None:
         size, masks = topology.size, topology.masks
@@ -65,14 +67,13 @@ class PublishedTexturer(BatchTexturer["_Canvas"]):
             unwrap(self._texels, *seen, canvas.textures[k], canvas.masks[k])
             if not canvas.masks[k].any():
                 return f"no_skin:{view}"
-        self._paint(canvas, out)
-        coverage[:] = canvas.masks
-        return None
-
-    def _paint(self, canvas: _Canvas, out: NDArray[np.uint8]) -> None:
         texture, reliable = self._fill(canvas)
         self._complete(texture, reliable)
+        if not reliable.any():
+            return "nothing_reliable"
         self._blend(texture, reliable, out)
+        coverage[:] = canvas.masks
+        return None
 
     def _fill(self, canvas: _Canvas) -> tuple[Image, NDArray[np.uint8]]:
         """Steps 6 and 7: lay the views over the template; the texture, and where it can be relied on."""
