@@ -33,6 +33,7 @@ STAGES = {
 TOOLS = {
     "table": "print the quality table again",
     "doctor": "say which published files are here, who needs them, whether they open",
+    "codes": "mix the codes of all recipes, without drawing a face: codes out=FILE.npy",
     "faces": "draw published face latents: faces latents=PATH out=PATH [generator=...]",
     "convert-checkpoint": "write any StyleGAN2 checkpoint as .safetensors: convert-checkpoint IN OUT.safetensors",
 }
@@ -53,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.command == "convert-checkpoint":
             _convert(options.words)
+        elif options.command == "codes":
+            _codes(options.words, options.params)
         elif options.command == "faces":
             _faces(options.words, options.params)
         elif options.show:
@@ -92,6 +95,16 @@ def _convert(words: list[str]) -> None:
     from ffhq_uv.stages.convert_checkpoint import convert
 
     print(convert(Path(words[0]), Path(words[1])))
+
+
+def _codes(words: list[str], params: Path | None) -> None:
+    paths = [word.removeprefix("out=") for word in words if word.startswith("out=")]
+    if len(paths) != 1:
+        raise ConfigError("a path expected: codes out=FILE.npy")
+    from ffhq_uv.stages.new_codes import write_new_codes
+
+    shape = write_new_codes(read([word for word in words if not word.startswith("out=")], params), Path(paths[0]))
+    print(f"{paths[0]}: float32 {list(shape)}")
 
 
 def _faces(words: list[str], params: Path | None) -> None:

@@ -43,9 +43,7 @@ def test_equals_the_definition(size, texels):
     assert measured(uv_map) == pytest.approx(definition(uv_map), abs=1e-3)
 
 
-@given(
-    size=st.integers(2, 96), texels=st.integers(1, 96), kernel=st.integers(0, 20_000), seed=st.integers(0, 2**32)
-)
+@given(size=st.integers(2, 96), texels=st.integers(1, 96), kernel=st.integers(0, 20_000), seed=st.integers(0, 2**32))
 @settings(max_examples=100, deadline=None)
 def test_any_size_pattern_and_kernel(size, texels, kernel, seed):
     """Also kernels so wide that the border is mirrored more than once."""

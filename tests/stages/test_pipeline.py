@@ -133,3 +133,22 @@ def test_variance_preserving_mixing_is_what_extract_writes(
         mean = codes[[ids.index(id) for id in home]].mean(0)
         kept = np.linalg.norm(recipe["weights"])  # the share of the spread that linear mixing keeps
         np.testing.assert_allclose(preserving[number] - mean, (linear[number] - mean) / kept, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["linear", "variance_preserving"])
+def test_the_tool_codes_mixes_what_extract_publishes(
+    copied: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], method: str
+) -> None:
+    folder = copied(
+        "data/archives/topo_assets",
+        *(f"data/{name}.parquet" for name in ("index", "categories", "recipes")),
+        "data/latents",
+    )
+    overrides = (f"interpolate={method}", "interpolate.count=24")
+    assert run(folder, "extract", overrides=overrides) == [0]
+    assert run(folder, "codes", overrides=(*overrides, "out=new.npy")) == [0]
+    assert "new.npy: float32 [24, 26, 512]" in capsys.readouterr().out
+    _, codes = published(folder, tmp_path / "published")
+    np.testing.assert_array_equal(whole(stored(folder / "new.npy")), codes)
+    assert run(folder, "codes", overrides=overrides) == [2]
+    assert "out=FILE.npy" in capsys.readouterr().err
