@@ -37,7 +37,7 @@ def test_no_sample_is_lost_between_the_stages(small_run: Path) -> None:
     assert len(kept) == found["kept"]
     assert sorted([*kept["id"], *dropped["id"]]) == [f"{number:06d}" for number in range(40)]
     assert all(len(reasons) > 0 for reasons in dropped["reasons"])
-    categories = metrics(small_run, "categories")
+    categories = metrics(small_run, "classify")
     left_out = categories["left_out_unknown"] + categories["left_out_too_small"]
     assert categories["classified"] + left_out == found["kept"]
     table = pl.read_parquet(small_run / "data/categories.parquet")
