@@ -28,8 +28,7 @@ def draw_quality(quality: Mapping[str, Any]) -> None:
             interval = [quality[data_set].get(f"{key}_{end}") for end in ("low", "high")]
             _figure(axes, row - 0.15, ours, FORMS[place], OURS, interval)
             _figure(axes, row + 0.2, published[place], FORMS[place], THEIRS)
-        axes.set(title=title, xlim=(0, None))
-        axes.margins(x=0.3)
+        axes.set(title=title, xlim=(0, 1.2 * axes.get_xlim()[1]))
         axes.spines[["top", "right"]].set_visible(False)
     panels[1].set(xscale="log", xlim=(10, 1e7))
     names = [name for name, *_ in PUBLISHED.values()]
