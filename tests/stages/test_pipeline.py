@@ -95,6 +95,22 @@ def test_the_quality_table_is_about_what_was_made(small_run: Path) -> None:
         assert sheet.size == (4 * 192, 4 * 192)
 
 
+@pytest.mark.parametrize("by", ["category", "skin_tone"])
+def test_the_balance_counts_everybody_before_and_after(small_run: Path, by: str) -> None:
+    groups = metrics(small_run, "categories")[by]
+    kept = len(pl.read_parquet(small_run / "data/kept.parquet"))
+    for name, total in (("source", 40), ("kept", kept), ("made", 24)):
+        assert sum(group[name] for group in groups.values()) == total
+    for group in groups.values():
+        assert group["kept_share"] == pytest.approx(group["kept"] / group["source"], abs=1e-6)
+    if by == "category":
+        recipes = pl.read_parquet(small_run / "data/recipes.parquet")["category"].value_counts()
+        assert {name: group["made"] for name, group in groups.items() if group["made"]} == dict(recipes.iter_rows())
+    for name in ("balance", "quality"):
+        with Image.open(small_run / f"plots/{name}.png") as figure:
+            assert min(figure.size) > 200
+
+
 def test_the_number_of_workers_changes_no_byte(small_run: Path, copied: Callable[..., Path]) -> None:
     folder = copied("data/archives", "data/index.parquet", "data/reference-index.parquet", "data/latents")
     later = ("measure", "filter", "classify", "interpolate", "extract", "evaluate")

@@ -14,6 +14,7 @@ read serves all four. No tap is left out, and still it takes a tenth of the time
 from __future__ import annotations
 
 from functools import lru_cache
+from threading import get_ident
 
 import numpy as np
 import torch
@@ -48,11 +49,9 @@ def bs_error(maps: Tensor, *, kernel: int = 55) -> Tensor:
     if kernel < 1 or kernel % 2 == 0:
         raise ValueError(f"kernel: {kernel} found, a positive odd number of texels expected")
     size = maps.shape[1]
-    half = size // 2
     taps, down, across = _blur_of_odd(size, kernel)
-    # written over for every map: fresh planes cost more in page faults than in arithmetic
-    odd, columns, turned = _plane(size, half, taps), _plane(size, half), _plane(half, size, taps)
-    errors = [_error(uv_map, taps, down, across, odd, columns, turned) for uv_map in maps.cpu().contiguous().numpy()]
+    planes = _planes(size, len(taps), get_ident())
+    errors = [_error(uv_map, taps, down, across, *planes) for uv_map in maps.cpu().contiguous().numpy()]
     return torch.tensor(errors, dtype=torch.float32, device=maps.device)
 
 
@@ -96,14 +95,17 @@ def _reflect_101(index: NDArray[np.int64], size: int) -> NDArray[np.int64]:
     return np.minimum(index, period - index)
 
 
-def _plane(rows: int, columns: int, taps: _Plane | None = None) -> _Plane:
-    """Zeros, with so many rows, rounded up to tiles; and those that the taps reach beyond them.
+@lru_cache(maxsize=8)
+def _planes(size: int, taps: int, thread: int) -> tuple[_Plane, _Plane, _Plane]:
+    """A thread's scratch for maps of a size, kept: fresh planes cost more in page faults than in arithmetic.
 
-    torch aligns memory to 64 bytes, which the vector instructions like; NumPy does not.
+    Before the first pass, after it, and turned before the second; with the rows, zero at first, that tiles and taps
+    reach beyond a plane's own. torch aligns memory to 64 bytes, which the vector instructions like; NumPy does not.
     """
-    reached = 0 if taps is None else len(taps) + _TILE
-    plane: _Plane = torch.zeros(-(-rows // _TILE) * _TILE + reached, columns).numpy()
-    return plane
+    half, reached = size // 2, taps + 2 * _TILE
+    shapes = (size + reached, half), (size + _TILE, half), (half + reached, size)
+    odd, columns, turned = (torch.zeros(shape).numpy() for shape in shapes)
+    return odd, columns, turned
 
 
 @compiled
