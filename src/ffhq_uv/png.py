@@ -39,6 +39,6 @@ def read_png(data: bytes, name: str) -> NDArray[np.uint8]:
             with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
                 if image.size != (width, height):
                     raise PngError("two sizes in one file")
-                return np.array(image.convert("RGB"))
+                return np.array(image if image.mode == "RGB" else image.convert("RGB"))
     except Exception as error:
         raise PngError(f"{name}: damaged PNG ({error})") from error

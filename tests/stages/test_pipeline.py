@@ -168,3 +168,19 @@ def test_the_tool_codes_mixes_what_extract_publishes(
     np.testing.assert_array_equal(whole(stored(folder / "new.npy")), codes)
     assert run(folder, "codes", overrides=overrides) == [2]
     assert "out=FILE.npy" in capsys.readouterr().err
+
+
+def test_weights_follow_the_configured_distribution(
+    copied: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copied("data/index.parquet", "data/categories.parquet")
+    three = ("interpolate.parents=3", "interpolate.weights=dirichlet", "interpolate.concentration=1e6")
+    assert run(folder, "interpolate", overrides=three) == [0]
+    weights = np.array(pl.read_parquet(folder / "data/recipes.parquet")["weights"].to_list())
+    np.testing.assert_allclose(weights, 1 / 3, atol=0.01)
+    lopsided = ("interpolate.weights=beta", "interpolate.beta=[100,900]")
+    assert run(folder, "interpolate", overrides=lopsided) == [0]
+    weights = np.array(pl.read_parquet(folder / "data/recipes.parquet")["weights"].to_list())
+    np.testing.assert_allclose(weights[:, 0], 0.1, atol=0.06)
+    assert run(folder, "interpolate", overrides=("interpolate.weights=beta", "interpolate.parents=3")) == [1]
+    assert "for two parents" in capsys.readouterr().err

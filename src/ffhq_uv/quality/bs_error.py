@@ -193,10 +193,10 @@ def _sum_of_sizes(rows: _Plane) -> float:
 
 @compiled
 def _mean_luma(uv_map: _Map) -> float:
-    red = green = blue = 0
-    colours = uv_map.reshape(-1)
-    for start in range(0, len(colours), 3):
-        red += colours[start]
-        green += colours[start + 1]
-        blue += colours[start + 2]
-    return float((_RED * red + _GREEN * green + _BLUE * blue) / (len(colours) // 3))
+    columns = np.zeros(3 * len(uv_map), np.float32)  # exact: whole numbers below 2^24 up to a map of 65,793
+    for row in range(len(uv_map)):
+        colours = uv_map[row].reshape(-1)
+        for x in range(len(columns)):
+            columns[x] += np.float32(colours[x])
+    sums = columns.reshape(-1, 3).astype(np.float64).sum(axis=0)
+    return float((_RED * sums[0] + _GREEN * sums[1] + _BLUE * sums[2]) / len(uv_map) ** 2)

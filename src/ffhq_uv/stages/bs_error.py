@@ -13,6 +13,7 @@ import torch
 from ffhq_uv.archive.catalogue import read_uv_map
 from ffhq_uv.archive.containers import Archives, files, open_zip
 from ffhq_uv.engine import local_map
+from ffhq_uv.generator.stylegan2.allocator import keep_freed_memory
 from ffhq_uv.quality.bs_error import bs_error, mean_luma
 from ffhq_uv.stages.progress import progress
 
@@ -57,7 +58,8 @@ def _measured(archives: Archives, location: str) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _archives(root: Path) -> Archives:
-    """Open in a worker as long as it lives: a zip's list of members is read once."""
+    """Open in a worker as long as it lives: a zip's list of members is read once, and memory is not faulted in anew."""
+    keep_freed_memory()
     return Archives(root)
 
 

@@ -40,17 +40,21 @@ def shrink(path: Path) -> None:
 def write(path: Path, shape: tuple[int, ...], fill: Callable[[slice, Codes], object]) -> None:
     """Write a file of codes float32 [n, ...], and wait until it is on the disk.
 
-    ``fill(batch, out)`` computes the samples of a slice into ``out``, while the system takes those before.
+    ``fill(batch, out)`` computes the samples of a slice into ``out``, while the system takes those before and the
+    disk those before them: left to the end, the disk's work takes as long again.
     """
     two = np.empty((2, min(BATCH, shape[0]), *shape[1:]), np.float32)
-    with path.open("wb") as file, ThreadPoolExecutor(1) as writer:
+    with path.open("wb") as file, ThreadPoolExecutor(1) as writer, ThreadPoolExecutor(1) as syncer:
         np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
-        writing = writer.submit(lambda: 0)
+        writing, syncing = writer.submit(lambda: 0), syncer.submit(lambda: None)
         for number, start in enumerate(range(0, shape[0], BATCH)):
             out = two[number % 2, : shape[0] - start]
             fill(slice(start, start + len(out)), out)
             writing.result()
             writing = writer.submit(file.write, out.data.cast("B"))
+            if syncing.done():
+                syncing.result()
+                syncing = syncer.submit(os.fsync, file.fileno())
         writing.result()
         file.flush()
         os.fsync(file.fileno())
