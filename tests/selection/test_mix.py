@@ -110,6 +110,7 @@ def test_means_are_of_each_category_only():
         ({"method": "slerp"}, "slerp"),
         ({"method": "variance_preserving"}, "means"),
         ({"method": "variance_preserving", "means": np.zeros((1, 4), np.float32), "groups": np.zeros(3, int)}, "group"),
+        ({"method": "variance_preserving", "means": np.zeros((1, 3), np.float32), "groups": np.zeros(1, int)}, "means"),
         ({"out": np.zeros((1, 5), np.float32)}, r"out \(1, 5\)"),
         ({"out": np.zeros((1, 8), np.float32)[:, ::2]}, "contiguous"),
     ],

@@ -8,7 +8,7 @@ scale with the map.
 How it is computed. Blur and flip commute, so B - flip(B) = blur(Y - flip(Y)): one blur, of an odd
 image, of which the left half says everything. Both passes of the blur go down the rows of a plane, the
 second one on the transposed result of the first, and make four rows at a time, so that a row that is
-read serves all four. No tap is left out, and still it takes a tenth of the time that decoding a map does.
+read serves all four. No tap is left out, and still it takes an eighth of the time that decoding a map does.
 """
 
 from __future__ import annotations

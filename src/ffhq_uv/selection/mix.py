@@ -52,16 +52,15 @@ def mix(
         raise ValueError(f"rows {rows.shape}, weights {weights.shape} found, two [k, P] expected")
     factors = weights.astype(np.float64)
     if method == "variance_preserving":
-        if means is None or groups is None or len(groups) != len(rows):
+        if means is None or groups is None or len(groups) != len(rows) or means.shape[1:] != codes.shape[1:]:
             raise ValueError("variance_preserving needs means [c, ...] and the group of every sample [k]")
+        _check_rows("groups", groups, len(means))
         factors /= np.sqrt((factors**2).sum(axis=1, keepdims=True))
     elif method == "linear":
         means, groups = codes[:0], np.zeros(len(rows), np.int64)
     else:
         raise ValueError(f"method: {method!r} found, 'linear' or 'variance_preserving' expected")
     _check_rows("rows", rows, len(codes))
-    if len(means):
-        _check_rows("groups", groups, len(means))
 
     shape = (len(rows), *codes.shape[1:])
     mixed = np.empty(shape, np.float32) if out is None else out

@@ -56,6 +56,7 @@ def write(path: Path, shape: tuple[int, ...], fill: Callable[[slice, Codes], obj
                 syncing.result()
                 syncing = syncer.submit(os.fsync, file.fileno())
         writing.result()
+        syncing.result()
         file.flush()
         os.fsync(file.fileno())
 
