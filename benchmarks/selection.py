@@ -8,7 +8,8 @@
 --folder    where to write: the disk to measure, with room for all these codes
 
 The disk's own rate is that of writing random numbers that are there already, block after block, and of one fsync in
-the end, without which no write here counts as done. Before each write what earlier ones left is written and freed.
+the end, without which no write here counts as done. Before each write what earlier ones left is written and freed, and
+the people's codes are read through, so that they are in memory wherever the system lets them.
 Prints seconds, rates and peak memory beside their bars.
 """
 
@@ -74,6 +75,13 @@ def tables(people: pl.DataFrame, count: int) -> pl.DataFrame:
     return interpolate(members, allocate(members, count), seed=1, spare=0.05)
 
 
+def read_through(path: Path) -> None:
+    block = bytearray(1 << 22)
+    with path.open("rb", buffering=0) as file:
+        while file.readinto(block):
+            pass
+
+
 def codes(folder: Path, people: int, new: int, rounds: int) -> None:
     """Print the rates at which new codes get to the disk, and the disk's own."""
     rng = np.random.default_rng(0)
@@ -104,6 +112,7 @@ def codes(folder: Path, people: int, new: int, rounds: int) -> None:
     for turn in range(rounds):
         for name in np.roll(list(ways), turn):  # a disk may be fast for a while only: each comes first in turn
             os.sync()
+            read_through(folder / "codes.npy")
             start = time.perf_counter()
             ways[name](folder / "new.npy")
             rates[name].append((folder / "new.npy").stat().st_size / (time.perf_counter() - start) / 1e6)
