@@ -12,7 +12,7 @@ from torch import Tensor
 from ffhq_uv.generator.stylegan2.allocator import keep_freed_memory
 from ffhq_uv.generator.stylegan2.checkpoints import read_checkpoint
 from ffhq_uv.generator.stylegan2.compiled import compiled
-from ffhq_uv.generator.stylegan2.convolution import Winograd
+from ffhq_uv.generator.stylegan2.native import native
 from ffhq_uv.generator.stylegan2.noise import Noise, set_noise
 
 Precision = Literal["float32", "float16", "bfloat16"]
@@ -53,11 +53,12 @@ class StyleGAN2Generator:
             keep_freed_memory()
         _, network = read_checkpoint(checkpoint).networks()
         set_noise(network, noise, seed)
-        native = compile and on_cpu and precision == "float32"
-        winograd: Winograd = "native" if native else "torch" if on_cpu and not compile else "off"
-        self.network = network.to(self.device).prepare(_DTYPES[precision], winograd=winograd)
+        library = native() if compile and on_cpu else None
+        if library and (precision == "float16" or (precision == "bfloat16" and not library.bfloat16)):
+            library = None
+        self.network = network.to(self.device).prepare(_DTYPES[precision], library)
         self.resolution = self.network.resolution
-        self._synthesize = compiled(self.network) if compile and not native else self.network
+        self._synthesize = compiled(self.network) if compile and not library else self.network
 
     def __call__(self, latents: Tensor, ids: Sequence[str]) -> tuple[Tensor, tuple[str | None, ...]]:
         """Faces uint8 [B, V, R, R, 3] of W+ codes float32 [B, V, L, 512], and per sample None or a reason.
