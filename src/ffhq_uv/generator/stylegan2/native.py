@@ -162,7 +162,8 @@ def _built() -> Path:
             command = [compiler, *FLAGS, *map(str, SOURCES), "-o", str(built)]
             done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode:
-                raise RuntimeError(f"{compiler} cannot build {SOURCES[0].name}: {done.stderr.strip().splitlines()[:1]}")
+                reason = (done.stderr.strip().splitlines() or ["no reason given"])[0]
+                raise RuntimeError(f"{compiler} cannot build {SOURCES[0].name}: {reason}; set compile: false")
             os.replace(built, library)
     return library
 

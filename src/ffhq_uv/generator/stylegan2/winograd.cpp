@@ -125,8 +125,8 @@ static inline Vector finished(const Layer &layer, Vector sum, long pixel, long c
   sum = load(layer.norms + channel) * sum + layer.noise[pixel] + load(layer.bias + channel);
   Vector below = 0.2f * sum;
   sum = sum > below ? sum : below;
-  sum = sum < layer.clamp ? sum : layer.clamp + Vector{};
-  return sum > -layer.clamp ? sum : -layer.clamp + Vector{};
+  sum = sum > layer.clamp ? layer.clamp + Vector{} : sum;
+  return sum < -layer.clamp ? -layer.clamp + Vector{} : sum;
 }
 
 // What the transposed convolution gave, a few rows at a time, until the FIR (1, 3, 3, 1) / 4 along both axes took them
