@@ -1,5 +1,4 @@
-// What a block draws: a 1x1 convolution to red, green and blue, added to the image of half the size, enlarged. Rows from
-// the first to, not with, the last.
+// What a block draws: a 1x1 convolution to red, green and blue, added to the image of half the size, enlarged.
 
 #include <algorithm>
 #include <vector>
@@ -7,7 +6,8 @@
 #include "vector.h"
 
 // x [height, width, inputs], weights [3, inputs], bias [3], smaller [height / 2, width / 2, 3], out [height, width, 3].
-// Enlarging: zeros inserted, FIR (1, 3, 3, 1) / 4, so that a place sees its own and the next one on its side, 3 to 1.
+// From the first to, not with, the last row. Enlarging is zeros inserted and the FIR (1, 3, 3, 1) / 4: a place sees its
+// own and the next one on its side, 3 to 1.
 extern "C" void to_rgb(const float *x, const float *weights, const float *bias, const float *smaller, float *out,
                        long height, long width, long inputs, float clamp, long first, long last) {
   const long half = 3 * (width / 2);
@@ -21,7 +21,8 @@ extern "C" void to_rgb(const float *x, const float *weights, const float *bias, 
       const float *pixel = x + (y * width + column) * inputs;
       Vector sums[3] = {};
       for (long c = 0; c < inputs; c += LANES)
-        for (long colour = 0; colour < 3; colour++) sums[colour] += load(pixel + c) * load(weights + colour * inputs + c);
+        for (long colour = 0; colour < 3; colour++)
+          sums[colour] += load(pixel + c) * load(weights + colour * inputs + c);
       const float *near = &row[3 + 3 * (column / 2)], *far = near + (column % 2 ? 3 : -3);
       for (long colour = 0; colour < 3; colour++) {
         const float drawn = std::clamp(sum(sums[colour]) + bias[colour], -clamp, clamp);

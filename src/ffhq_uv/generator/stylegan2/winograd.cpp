@@ -2,6 +2,7 @@
 // on the way in; norms, noise, bias and the leaky ReLU on the way out; all between stays in the cache of a core.
 // Channels last. Built by native.py for the machine that it runs on.
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <vector>
@@ -53,7 +54,7 @@ struct Same {
   }
 };
 
-// Transposed, stride 2: even places are F(4, 2) with the points ±A, ±B and infinity, odd places see the middle tap only
+// Transposed, stride 2: even places by F(4, 2) with the points ±A, ±B and infinity, odd places see the middle tap only
 struct Up {
   static constexpr long INPUTS = 5, PRODUCTS = 9, OUTPUTS = 8, UP = 2;
   static constexpr float A = 1.f / 2, B = 5.f / 4, A2 = A * A, B2 = B * B;
@@ -157,53 +158,82 @@ struct Rows {
   }
 };
 
+// A tile of the input from (top, left): its products are TILES * stride apart
+template <class Axis, class Precision>
+static void enter_tile(const Layer &layer, long top, long left, const float *zeros, typename Precision::Number *points,
+                       long stride) {
+  constexpr long INPUTS = Axis::INPUTS, PRODUCTS = Axis::PRODUCTS;
+  const float *pixels[INPUTS][INPUTS];
+  for (long i = 0; i < INPUTS; i++)
+    for (long j = 0; j < INPUTS; j++) {
+      const long y = top + i, x = left + j;
+      const bool inside = y >= 0 && y < layer.height && x >= 0 && x < layer.width;
+      pixels[i][j] = inside ? layer.x + (y * layer.width + x) * layer.inputs : zeros;
+    }
+  for (long c = 0; c < layer.inputs; c += LANES) {
+    const Vector style = load(layer.styles + c);
+    Vector half[PRODUCTS][INPUTS];
+    UNROLLED(long j = 0; j < INPUTS; j++) {
+      Vector d[INPUTS], v[PRODUCTS];
+      UNROLLED(long i = 0; i < INPUTS; i++) {
+        __builtin_prefetch(pixels[i][j] + 8 * layer.inputs + c);  // the next tile but one: a quarter of the time at 1024
+        d[i] = style * load(pixels[i][j] + c);
+      }
+      Axis::enter(d, v);
+      UNROLLED(long i = 0; i < PRODUCTS; i++) half[i][j] = v[i];
+    }
+    UNROLLED(long i = 0; i < PRODUCTS; i++) {
+      Vector v[PRODUCTS];
+      Axis::enter(half[i], v);
+      UNROLLED(long j = 0; j < PRODUCTS; j++) Precision::put(points + (i * PRODUCTS + j) * TILES * stride + c, v[j]);
+    }
+  }
+}
+
+// The other way: take(row, column, channel, value) for every place of the tile of the output
+template <class Axis, class Take>
+static void leave_tile(const float *products, long channels, Take take) {
+  constexpr long PRODUCTS = Axis::PRODUCTS, OUTPUTS = Axis::OUTPUTS;
+  for (long o = 0; o < channels; o += LANES) {
+    Vector half[OUTPUTS][PRODUCTS];
+    UNROLLED(long j = 0; j < PRODUCTS; j++) {
+      Vector m[PRODUCTS], y[OUTPUTS];
+      UNROLLED(long i = 0; i < PRODUCTS; i++) m[i] = load(products + (i * PRODUCTS + j) * TILES * channels + o);
+      Axis::leave(m, y);
+      UNROLLED(long i = 0; i < OUTPUTS; i++) half[i][j] = y[i];
+    }
+    UNROLLED(long i = 0; i < OUTPUTS; i++) {
+      Vector y[OUTPUTS];
+      Axis::leave(half[i], y);
+      UNROLLED(long j = 0; j < OUTPUTS; j++) take(i, j, o, y[j]);
+    }
+  }
+}
+
+// `enter`, `multiply` and `leave` for TILES tiles at a time
 template <class Axis, class Precision>
 static void convolve(const Layer &layer, long first_row, long last_row, long first_channel, long last_channel) {
   typedef typename Precision::Number Number;
-  constexpr long INPUTS = Axis::INPUTS, PRODUCTS = Axis::PRODUCTS, OUTPUTS = Axis::OUTPUTS;
+  constexpr long POINTS = Axis::PRODUCTS * Axis::PRODUCTS;
+  constexpr bool up = Axis::UP == 2;
   const long inputs = layer.inputs, channels = last_channel - first_channel;
-  const long across = layer.width / 4 + (Axis::UP - 1);  // transposed, the last place has a tile of its own
-  const long stride = inputs + 64 / sizeof(Number);      // rows of a power of two would share lines of the cache
+  const long across = layer.width / 4 + up;          // transposed, the last place has a tile of its own
+  const long stride = inputs + 64 / sizeof(Number);  // rows of a power of two would share lines of the cache
   static thread_local std::vector<Number> points;
   static thread_local std::vector<float> products, zeros;
-  points.resize(PRODUCTS * PRODUCTS * TILES * stride);
-  products.resize(PRODUCTS * PRODUCTS * TILES * channels);
+  points.resize(POINTS * TILES * stride);
+  products.resize(POINTS * TILES * channels);
   zeros.resize(inputs);
-  const long start = Axis::UP == 2 && first_row > 0 ? first_row - 1 : first_row;  // the FIR looks back
-  Rows rows(layer, first_channel, Axis::UP == 2 ? channels : 0);
+  const long start = up && first_row > 0 ? first_row - 1 : first_row;  // the FIR looks back
+  Rows rows(layer, first_channel, up ? channels : 0);
 
   for (long first = start * across; first < last_row * across; first += TILES) {
-    const long count = last_row * across - first < TILES ? last_row * across - first : TILES;
+    const long count = std::min(TILES, last_row * across - first);
     for (long tile = 0; tile < count; tile++) {
-      const long top = (first + tile) / across * 4 - 1, left = (first + tile) % across * 4 - 1;
-      const float *pixels[INPUTS][INPUTS];
-      for (long i = 0; i < INPUTS; i++)
-        for (long j = 0; j < INPUTS; j++) {
-          const long y = top + i, x = left + j;
-          const bool inside = y >= 0 && y < layer.height && x >= 0 && x < layer.width;
-          pixels[i][j] = inside ? layer.x + (y * layer.width + x) * inputs : zeros.data();
-        }
-      for (long c = 0; c < inputs; c += LANES) {
-        const Vector style = load(layer.styles + c);
-        Vector half[PRODUCTS][INPUTS];
-        UNROLLED(long j = 0; j < INPUTS; j++) {
-          Vector d[INPUTS], v[PRODUCTS];
-          UNROLLED(long i = 0; i < INPUTS; i++) {
-            __builtin_prefetch(pixels[i][j] + 8 * inputs + c);  // of the next tile but one: a third of the time at 1024
-            d[i] = style * load(pixels[i][j] + c);
-          }
-          Axis::enter(d, v);
-          UNROLLED(long i = 0; i < PRODUCTS; i++) half[i][j] = v[i];
-        }
-        UNROLLED(long i = 0; i < PRODUCTS; i++) {
-          Vector v[PRODUCTS];
-          Axis::enter(half[i], v);
-          UNROLLED(long j = 0; j < PRODUCTS; j++)
-            Precision::put(&points[((i * PRODUCTS + j) * TILES + tile) * stride + c], v[j]);
-        }
-      }
+      const long down = (first + tile) / across, over = (first + tile) % across;
+      enter_tile<Axis, Precision>(layer, 4 * down - 1, 4 * over - 1, zeros.data(), &points[tile * stride], stride);
     }
-    for (long point = 0; point < PRODUCTS * PRODUCTS; point++)
+    for (long point = 0; point < POINTS; point++)
       for (long o = 0; o < channels; o += PANEL)
         for (long tile = 0; tile < count; tile += ROWS)
           multiply<Precision>(&points[(point * TILES + tile) * stride], stride,
@@ -211,29 +241,18 @@ static void convolve(const Layer &layer, long first_row, long last_row, long fir
                               &products[(point * TILES + tile) * channels + o], channels, inputs);
     for (long tile = 0; tile < count; tile++) {
       const long down = (first + tile) / across, over = (first + tile) % across;
-      for (long o = 0; o < channels; o += LANES) {
-        Vector half[OUTPUTS][PRODUCTS];
-        UNROLLED(long j = 0; j < PRODUCTS; j++) {
-          Vector m[PRODUCTS], y[OUTPUTS];
-          UNROLLED(long i = 0; i < PRODUCTS; i++) m[i] = load(&products[((i * PRODUCTS + j) * TILES + tile) * channels + o]);
-          Axis::leave(m, y);
-          UNROLLED(long i = 0; i < OUTPUTS; i++) half[i][j] = y[i];
+      leave_tile<Axis>(&products[tile * channels], channels, [&](long i, long j, long o, Vector value) {
+        if constexpr (up) {
+          store(rows.at(8 * down + i, 8 * over + j) + o, value);
+        } else {
+          const long pixel = (4 * down + i) * layer.width + 4 * over + j, channel = first_channel + o;
+          store(layer.out + pixel * layer.outputs + channel, finished(layer, value, pixel, channel));
         }
-        UNROLLED(long i = 0; i < OUTPUTS; i++) {
-          Vector y[OUTPUTS];
-          Axis::leave(half[i], y);
-          UNROLLED(long j = 0; j < OUTPUTS; j++)
-            if constexpr (Axis::UP == 2) {
-              store(rows.at(8 * down + i, 8 * over + j) + o, y[j]);
-            } else {
-              const long pixel = (4 * down + i) * layer.width + 4 * over + j, channel = first_channel + o;
-              store(layer.out + pixel * layer.outputs + channel, finished(layer, y[j], pixel, channel));
-            }
-        }
+      });
+      if (up && over == across - 1) {  // a row of tiles is complete: eight rows can be filtered
+        const long least = first_row > 0 ? 8 * first_row - 2 : 0, end = 2 * layer.height;
+        for (long row = std::max(least, 8 * down - 2); row < std::min(end, 8 * down + 6); row++) rows.filter(row);
       }
-      if (Axis::UP == 2 && over == across - 1)
-        for (long row = 8 * down - 2; row < 8 * down + 6; row++)
-          if (row >= (first_row > 0 ? 8 * first_row - 2 : 0) && row < 2 * layer.height) rows.filter(row);
     }
   }
 }
@@ -248,9 +267,9 @@ extern "C" bool multiplies_bfloat16() {
 #endif
 }
 
-// Rows of tiles and channels from the first to, not with, the last. An image has height / 4 rows of tiles, one more if up
-extern "C" void convolve(const Layer *layer, bool up, bool bfloat16, long first_row, long last_row, long first_channel,
-                         long last_channel) {
+// From the first to, not with, the last row of tiles and channel. There are height / 4 rows of tiles, one more if up.
+extern "C" void convolve(const Layer *layer, bool up, [[maybe_unused]] bool bfloat16, long first_row, long last_row,
+                         long first_channel, long last_channel) {
   auto function = up ? convolve<Up, Float32> : convolve<Same, Float32>;
 #ifdef __AVX512BF16__
   if (bfloat16) function = up ? convolve<Up, BFloat16> : convolve<Same, BFloat16>;
