@@ -10,7 +10,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from ffhq_uv.config import ConfigError, composed, read
+from ffhq_uv.config import ConfigError, StyleGAN2Generator, composed, read
 from ffhq_uv.stages.work import remove_finished
 
 # Every process computes with one thread, so that the machine's number of cores changes no byte; the engine makes use of
@@ -145,13 +145,16 @@ def _faces(words: list[str], params: Path | None) -> None:
     paths = dict(word.split("=", 1) for word in words if word.startswith(("latents=", "out=")))
     if paths.keys() != {"latents", "out"}:
         raise ConfigError("two paths expected: faces latents=PATH out=PATH")
-    from ffhq_uv.stages.faces import make_faces
+    from ffhq_uv.stages.faces import FAILURES, make_faces
     from ffhq_uv.stages.rooms import build_generator
 
     config = read([word for word in words if word.split("=")[0] not in paths], params)
-    summary = make_faces(Path(paths["latents"]), Path(paths["out"]), build_generator(config), config.engine.shard)
-    drawn = f"{summary.drawn:,} faces drawn by generator={config.generator.name}"
-    print(f"{drawn}, {summary.found:,} were there, {len(summary.failures):,} could not be drawn")
+    batch = config.generator.batch if isinstance(config.generator, StyleGAN2Generator) else config.engine.shard
+    latents, out = Path(paths["latents"]), Path(paths["out"])
+    summary = make_faces(latents, out, build_generator(config), batch)
+    drawn = f"{summary.drawn:,} faces drawn by generator={config.generator.name}, {summary.found:,} were there"
+    failed = f", {len(summary.failures):,} could not be drawn: {out / FAILURES}" if summary.failures else ""
+    print(drawn + failed)
 
 
 def _export(words: list[str], params: Path | None) -> None:
