@@ -35,6 +35,8 @@ TOOLS = {
     "table": "print the quality table again",
     "doctor": "say which published files are here, who needs them, whether they open",
     "faces": "draw published face latents: faces latents=PATH out=PATH [generator=...]",
+    "pack": "pack the new data set into tars of 1,000 samples (WebDataset): pack OUT",
+    "plan": "measure this machine for a minute, say how long the configured run takes and how much disk",
     "convert-checkpoint": "write any StyleGAN2 checkpoint as .safetensors: convert-checkpoint IN OUT.safetensors",
 }
 
@@ -54,6 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.command == "convert-checkpoint":
             _convert(options.words)
+        elif options.command == "pack":
+            _pack(options.words)
         elif options.command == "faces":
             _faces(options.words, options.params)
         elif options.show:
@@ -95,6 +99,14 @@ def _convert(words: list[str]) -> None:
     from ffhq_uv.stages.convert_checkpoint import convert
 
     print(convert(Path(words[0]), Path(words[1])))
+
+
+def _pack(words: list[str]) -> None:
+    if len(words) != 1:
+        raise ConfigError("one path expected: pack OUT")
+    from ffhq_uv.stages.pack import pack
+
+    print(pack(Path(words[0])))
 
 
 def _faces(words: list[str], params: Path | None) -> None:
