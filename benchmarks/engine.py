@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +187,7 @@ def scaling() -> None:
             gaps = sum(
                 later["began"] - line["began"] - line["seconds"]
                 for lines in warm.values()
-                for line, later in zip(lines, lines[1:], strict=False)
+                for line, later in pairwise(lines)
             )
             spans = [span for line in every for span in line["spans"]]
             shares = [sum(e - b for name, b, e in spans if name == phase) / busy for phase in PHASES]

@@ -38,7 +38,7 @@ def test_the_plan_adds_up() -> None:
     assert between(calibrated, "extract", 4).seconds({"new": 1000}, 4) == pytest.approx(5 + 400)
     counts = {"pull": {"ffhq-uv": 50}, "measure": {"ffhq-uv": 100, "reference": 50}, "extract": {"new": 7200}}
     lines = list(report(read(), counts, None, calibrated))
-    assert lines[2].startswith("| measure | 150 | 130 s | ")  # 5 + 100 * 1 + 50 * 0.5
+    assert lines[2].startswith("| measure | 150 | 2.2 min | ")  # 5 + 100 * 1 + 50 * 0.5
     assert lines[3].startswith("| extract | 7,200 | 2.0 h | 72.1 min |")
     assert "| 7.2 GB |" in lines[3]
     assert "NOT ENOUGH" not in lines[5]

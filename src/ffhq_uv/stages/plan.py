@@ -195,7 +195,8 @@ def report(
         yield f"| {stage} | {sum(samples.values()):,} | {' | '.join(map(_duration, seconds))} | {_bytes(size)} |"
     yield f"| together | | {' | '.join(map(_duration, totals))} | {_bytes(disk)} |"
     free = shutil.disk_usage(".").free
-    yield f"\n{_bytes(free)} are free here{'' if free > disk else ': NOT ENOUGH'}. Twice that where DVC cannot link files."
+    enough = "" if free > disk else ": NOT ENOUGH"
+    yield f"\n{_bytes(free)} are free here{enough}. It takes twice the disk where DVC cannot link files."
     yield "Left out: index, filter, classify, interpolate and evaluate, which read tables, and DVC's own time."
     if pull is None:
         yield "Left out: pull, which copies the archives."
