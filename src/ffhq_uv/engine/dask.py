@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import ExitStack, contextmanager
@@ -85,7 +86,7 @@ class DaskExecutor(Executor):
         while True:
             try:
                 return task.result(timeout=PATIENCE)
-            except TimeoutError:
+            except (TimeoutError, asyncio.TimeoutError):  # one and the same from Python 3.11 on
                 if task.status == "error":
                     raise  # the job's own
                 if self._client.run_on_scheduler(_state, task.key) not in {"waiting", "queued", "processing", "memory"}:
