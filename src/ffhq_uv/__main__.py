@@ -41,6 +41,8 @@ TOOLS = {
     "export": "a head with its texture as OBJ, MTL, PNG and GLB: export sample=ID out=FOLDER (of the data set made,\n"
     + 22 * " "
     + "on the fitted head), export map=PNG out=FOLDER (any UV map, on the mean head)",
+    "pack": "pack the new data set into tars of 1,000 samples (WebDataset): pack OUT",
+    "plan": "measure this machine for a minute, say how long the configured run takes and how much disk",
     "convert-checkpoint": "write any StyleGAN2 checkpoint as .safetensors: convert-checkpoint IN OUT.safetensors",
 }
 
@@ -64,6 +66,8 @@ def main(arguments: list[str] | None = None) -> int:
             _bs_error(options.words)
         elif options.command == "codes":
             _codes(options.words, options.params)
+        elif options.command == "pack":
+            _pack(options.words)
         elif options.command == "faces":
             _faces(options.words, options.params)
         elif options.command == "export":
@@ -139,6 +143,14 @@ def _codes(words: list[str], params: Path | None) -> None:
 
     shape = write_new_codes(read([word for word in words if not word.startswith("out=")], params), Path(paths[0]))
     print(f"{paths[0]}: float32 {list(shape)}")
+
+
+def _pack(words: list[str]) -> None:
+    if len(words) != 1:
+        raise ConfigError("one path expected: pack OUT")
+    from ffhq_uv.stages.pack import pack
+
+    print(pack(Path(words[0])))
 
 
 def _faces(words: list[str], params: Path | None) -> None:
