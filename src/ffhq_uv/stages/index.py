@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from ffhq_uv.archive.catalogue import catalogue, read_latents
+from ffhq_uv.archive.containers import Archives
 from ffhq_uv.archive.limits import Limits
 from ffhq_uv.config import Config
 from ffhq_uv.selection.mix import Codes
@@ -46,10 +47,10 @@ def read(table: pl.DataFrame, path: Path, views: int, bounds: Limits) -> pl.Data
 
     def batches() -> Iterator[Codes]:
         reasons.clear()
-        with progress(len(table), f"index {path.stem}") as bar:
+        with Archives(files.ARCHIVES, bounds) as archives, progress(len(table), f"index {path.stem}") as bar:
             for part in table.iter_slices(BATCH):
                 codes = np.empty((len(part), views, LAYERS, WIDTH), np.float32)
-                reasons.extend(reason for _, reason in read_latents(files.ARCHIVES, part, codes, limits=bounds))
+                reasons.extend(reason for _, reason in read_latents(archives, part, codes))
                 bar.update(len(part))
                 yield codes
 
