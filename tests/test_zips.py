@@ -175,12 +175,12 @@ def test_counts_and_sizes_that_lie_take_no_memory() -> None:
         archive.read("a.json", 20_000)
 
 
-@pytest.mark.parametrize("name", ["a/b.png", "a..b", "...", "a/.b", "x:y", "ab:/c"])
+@pytest.mark.parametrize("name", ["a/b.png", "a..b", "...", "a/.b", "ab:/c"])
 def test_ordinary_names_are_safe(name: str) -> None:
     assert not unsafe(name)
 
 
-@pytest.mark.parametrize("name", ["", "..", "a/..", "../a", "/a", "a\\b", "C:x", "c:/x", "a\0b", "a\nb"])
+@pytest.mark.parametrize("name", ["", "..", "a/..", "../a", "/a", "a\\b", "C:x", "c:/x", "x:y", "a\0b", "a\nb"])
 def test_names_that_could_leave_a_folder_are_not(name: str) -> None:
     assert unsafe(name)
 

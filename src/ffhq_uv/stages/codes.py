@@ -40,7 +40,10 @@ def _write(path: Path, shape: tuple[int, ...], batches: Iterable[Codes | None]) 
         for batch in batches:
             if batch is None:
                 return False
-            file.write(np.ascontiguousarray(batch, "<f4").data)
+            try:
+                file.write(np.ascontiguousarray(batch, "<f4").data)
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, str(path)) from error
     return True
 
 
