@@ -38,21 +38,24 @@ def write(path: Path, shape: tuple[int, ...], batches: Iterable[Codes | None]) -
     disk's work takes as long again. So a batch must stay as it is until the next has come. Not through a memory map: a
     full disk is an error then (OSError), and no signal. False, and no whole file, if a batch is None.
     """
-    with path.open("wb") as file, ThreadPoolExecutor(1) as writer, ThreadPoolExecutor(1) as syncer:
-        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
-        writing, syncing = writer.submit(lambda: 0), syncer.submit(lambda: None)
-        for batch in batches:
+    try:
+        with path.open("wb") as file, ThreadPoolExecutor(1) as writer, ThreadPoolExecutor(1) as syncer:
+            np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+            writing, syncing = writer.submit(lambda: 0), syncer.submit(lambda: None)
+            for batch in batches:
+                writing.result()
+                if batch is None:
+                    return False
+                writing = writer.submit(file.write, np.ascontiguousarray(batch, "<f4").data.cast("B"))
+                if syncing.done():
+                    syncing.result()
+                    syncing = syncer.submit(os.fsync, file.fileno())
             writing.result()
-            if batch is None:
-                return False
-            writing = writer.submit(file.write, np.ascontiguousarray(batch, "<f4").data.cast("B"))
-            if syncing.done():
-                syncing.result()
-                syncing = syncer.submit(os.fsync, file.fileno())
-        writing.result()
-        syncing.result()
-        file.flush()
-        os.fsync(file.fileno())
+            syncing.result()
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     return True
 
 
