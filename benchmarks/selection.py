@@ -1,12 +1,15 @@
 """Filter, classify, interpolate at the published size, on tables and codes drawn at random.
 
-    python benchmarks/selection.py [--people 54165] [--codes 20000] [--folder DIR]
+    python benchmarks/selection.py [--people 54165] [--codes 100000] [--rounds 5] [--folder DIR]
 
---people    samples of the tables
---codes     new samples whose codes are written, [3, 18, 512] each; 0 to skip
---stored    people whose codes are stored (110 kB each), from whom the new ones are mixed
---folder    where to write: the disk to measure
+--people    samples of the tables, and people whose codes are stored, 26 rows of 512 each (53 kB)
+--codes     new samples whose codes are written, from two parents each, drawn from all people; 0 to skip
+--rounds    how often they are written; the methods and the disk's own rate take turns
+--folder    where to write: the disk to measure, with room for all these codes
 
+The disk's own rate is that of writing random numbers that are there already, block after block, and of one fsync in
+the end, without which no write here counts as done. Before each write what earlier ones left is written and freed, and
+the people's codes are read through, so that they are in memory wherever the system lets them.
 Prints seconds, rates and peak memory beside their bars.
 """
 
@@ -17,8 +20,10 @@ import os
 import resource
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import polars as pl
@@ -26,11 +31,14 @@ import polars as pl
 from ffhq_uv.selection.classify import Bins, Values, classify
 from ffhq_uv.selection.filter import Criterion, judge, resolve, summarise
 from ffhq_uv.selection.interpolate import allocate, draw_weights, interpolate
-from ffhq_uv.selection.mix import Method, category_means, mix_in_batches
+from ffhq_uv.selection.mix import Method, category_means
 from ffhq_uv.selection.parents import draw_parents
+from ffhq_uv.selection.rows import ROWS
+from ffhq_uv.stages.codes import stored, write
+from ffhq_uv.stages.new_codes import BATCH, in_batches
 
-CODE = (3, 18, 512)
-BATCH = 64
+CODE = (ROWS, 512)
+GROUPS = 20
 
 
 def population(people: int) -> pl.DataFrame:
@@ -68,51 +76,66 @@ def tables(people: pl.DataFrame, count: int) -> pl.DataFrame:
     return interpolate(members, allocate(members, count), seed=1, spare=0.05)
 
 
-def write(path: Path, blocks: Iterable[np.ndarray]) -> float:
-    """Bytes a second with which blocks get to the disk."""
-    start, size = time.perf_counter(), 0
-    with path.open("wb") as file:
-        for block in blocks:
-            size += file.write(memoryview(block).cast("B"))
-        file.flush()
-        os.fsync(file.fileno())
-    rate = size / (time.perf_counter() - start)
-    path.unlink()
-    return rate
+def read_through(path: Path) -> None:
+    block = bytearray(1 << 22)
+    with path.open("rb", buffering=0) as file:
+        while file.readinto(block):
+            pass
 
 
-def codes(folder: Path, stored: int, new: int, method: Method) -> tuple[float, float]:
-    """The disk's own rate of sequential writing, and that of new codes: bytes a second."""
+def codes(folder: Path, people: int, new: int, rounds: int) -> None:
+    """Print the rates at which new codes get to the disk, and the disk's own."""
     rng = np.random.default_rng(0)
-    block = rng.normal(size=(BATCH, *CODE)).astype(np.float32)
-    with (folder / "codes.npy").open("wb") as file:  # not through a memory map, which would count as memory
-        header = {"descr": "<f4", "fortran_order": False, "shape": (stored, *CODE)}
-        np.lib.format.write_array_header_1_0(file, header)
-        for start in range(0, stored, BATCH):
-            file.write(memoryview(block[: stored - start]).cast("B"))
-    mapped = np.load(folder / "codes.npy", mmap_mode="r")
-    groups = np.arange(stored) % 20
-    means = category_means(mapped, groups, 20)
-    rows, weights = draw_parents(stored, new, 2, rng), draw_weights(new, 2, rng)
-    mixed = mix_in_batches(
-        mapped, rows, weights, batch=BATCH, method=method, means=means, groups=rng.integers(0, 20, new)
-    )
-    plain = write(folder / "plain", (block[: new - start] for start in range(0, new, BATCH)))
-    return plain, write(folder / "mixed", mixed)
+    some = rng.normal(size=(BATCH, *CODE)).astype(np.float32)
+    write(folder / "codes.npy", (people, *CODE), (some[: people - start] for start in range(0, people, BATCH)))
+    mapped = stored(folder / "codes.npy")
+    start = time.perf_counter()
+    means = category_means(mapped, np.arange(people) % GROUPS, GROUPS)
+    print(f"means of {GROUPS} categories of {people:,}: {time.perf_counter() - start:.2f} s, once a run")
+
+    rows, weights = draw_parents(people, new, 2, rng), draw_weights(new, 2, rng)
+    groups = rng.integers(0, GROUPS, new)
+
+    def mixed(path: Path, method: Method) -> None:
+        write(path, (new, *CODE), in_batches(mapped, rows, weights, method, means, groups, lambda _: None))
+
+    def plain(path: Path) -> None:
+        with path.open("wb", buffering=0) as file:
+            for start in range(0, new, BATCH):
+                file.write(some[: new - start].data.cast("B"))
+            os.fsync(file.fileno())
+
+    ways: dict[str, Callable[[Path], None]] = {"the disk's own": plain}
+    for method in get_args(Method):
+        ways[method] = partial(mixed, method=method)
+    rates: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(rounds):
+        for name in np.roll(list(ways), turn):  # a disk may be fast for a while only: each comes first in turn
+            os.sync()
+            read_through(folder / "codes.npy")
+            start = time.perf_counter()
+            ways[name](folder / "new.npy")
+            rates[name].append((folder / "new.npy").stat().st_size / (time.perf_counter() - start) / 1e6)
+            (folder / "new.npy").unlink()
+    print(f"codes of {new:,} from {people:,}; bar 60 %\n")
+    print("| | MB/s to the disk, median (least-most) | of the disk's own rate |\n|---|---|---|")
+    own = np.median(rates["the disk's own"])
+    for name, found in rates.items():
+        middle = np.median(found)
+        print(f"| {name} | {middle:,.0f} ({min(found):,.0f}-{max(found):,.0f}) | {middle / own:.0%} |")
+    print()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=int, default=54_165)
-    parser.add_argument("--codes", type=int, default=20_000)
-    parser.add_argument("--stored", type=int, default=10_000)
+    parser.add_argument("--codes", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path)
     arguments = parser.parse_args()
-    for method in ("linear", "variance_preserving") if arguments.codes else ():
+    if arguments.codes:
         with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-            plain, mixed = codes(Path(folder), arguments.stored, arguments.codes, method)
-        print(f"codes, {method}: {arguments.codes:,} from {arguments.stored:,} at {mixed / 1e6:,.0f} MB/s")
-        print(f"    the disk's own rate {plain / 1e6:,.0f} MB/s: {mixed / plain:.0%} of it (bar 60 %)")
+            codes(Path(folder), arguments.people, arguments.codes, arguments.rounds)
     print(f"peak RSS {peak():,.0f} MiB (bar 1,024 MiB)")
 
     people = population(arguments.people)

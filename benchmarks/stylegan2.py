@@ -61,7 +61,7 @@ def drawer(variant: str, size: int):  # type: ignore[no-untyped-def]
     import torch
 
     from ffhq_uv.generator.stylegan2.allocator import keep_freed_memory
-    from ffhq_uv.generator.stylegan2.compiled import compiled
+    from ffhq_uv.generator.stylegan2.native import native
     from ffhq_uv.generator.stylegan2.synthesis import SynthesisNetwork
 
     if variant != "straight":
@@ -75,9 +75,7 @@ def drawer(variant: str, size: int):  # type: ignore[no-untyped-def]
     channels = {4 << step: min(8192 >> step, 512) for step in range(size.bit_length() - 2)}
     network = SynthesisNetwork(channels)
     network.load_state_dict(parameters)
-    if precision == "float32":
-        return network.prepare(winograd="native" if compile else "torch")
-    return compiled(network.prepare(torch.bfloat16, winograd="off"))
+    return network.prepare(getattr(torch, precision), native() if compile else None)
 
 
 def worker(variant: str, threads: int, size: int, connection: Connection) -> None:

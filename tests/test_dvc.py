@@ -66,6 +66,23 @@ def test_a_tighter_bound_reruns_the_filter_and_what_follows_only(project: Path) 
     assert (recorded["filter"]["bs_error"]["max"], recorded["engine"]["workers"]) == (1.9, 2)
 
 
+def test_an_experiment_records_how_fast_it_was_and_a_plain_run_leaves_git_alone(project: Path) -> None:
+    shown = json.loads(call(project, "dvc", "exp", "show", "--json"))
+    rates = [
+        revision["data"]["metrics"]["metrics/throughput.json"]["data"]["extract"]["samples_per_second"]
+        for baseline in shown
+        for experiment in baseline["experiments"] or ()
+        for revision in experiment["revs"]
+    ]
+    assert rates
+    assert all(rate > 0 for rate in rates)
+    (project / "metrics/throughput.json").unlink()
+    call(project, "git", "add", "--all")
+    call(project, "git", "commit", "--quiet", "--message", "results")
+    call(project, "dvc", "repro", "--force", "--single-item", "measure")
+    assert call(project, "git", "status", "--short") == ""
+
+
 def test_repro_after_an_experiment_has_nothing_to_do(project: Path) -> None:
     assert "up to date" in call(project, "dvc", "repro")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from ffhq_uv.config import ConfigError, composed, read
+from ffhq_uv.config import ConfigError, StyleGAN2Generator, composed, read
 from ffhq_uv.stages.work import remove_finished
 
 # Every process computes with one thread, so that the machine's number of cores changes no byte; the engine makes use of
@@ -35,10 +35,14 @@ STAGES = {
 TOOLS = {
     "table": "print the quality table again",
     "doctor": "say which published files are here, who needs them, whether they open",
+    "bs-error": "the BS error of UV maps as they are: bs-error maps=PATH [out=FILE.csv]",
+    "codes": "mix the codes of all recipes, without drawing a face: codes out=FILE.npy",
     "faces": "draw published face latents: faces latents=PATH out=PATH [generator=...]",
     "export": "a head with its texture as OBJ, MTL, PNG and GLB: export sample=ID out=FOLDER (of the data set made,\n"
     + 22 * " "
     + "on the fitted head), export map=PNG out=FOLDER (any UV map, on the mean head)",
+    "pack": "pack the new data set into tars of 1,000 samples (WebDataset): pack OUT",
+    "plan": "measure this machine for a minute, say how long the configured run takes and how much disk",
     "convert-checkpoint": "write any StyleGAN2 checkpoint as .safetensors: convert-checkpoint IN OUT.safetensors",
 }
 
@@ -58,6 +62,12 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.command == "convert-checkpoint":
             _convert(options.words)
+        elif options.command == "bs-error":
+            _bs_error(options.words)
+        elif options.command == "codes":
+            _codes(options.words, options.params)
+        elif options.command == "pack":
+            _pack(options.words)
         elif options.command == "faces":
             _faces(options.words, options.params)
         elif options.command == "export":
@@ -103,17 +113,60 @@ def _convert(words: list[str]) -> None:
     print(convert(Path(words[0]), Path(words[1])))
 
 
+def _bs_error(words: list[str]) -> None:
+    paths = dict(word.split("=", 1) for word in words if "=" in word)
+    if "maps" not in paths or len(words) != len(paths) or not paths.keys() <= {"maps", "out"}:
+        raise ConfigError("a path expected: bs-error maps=PATH [out=FILE.csv]")
+    from ffhq_uv.quality.interval import mean_interval
+    from ffhq_uv.stages.bs_error import measure_maps
+    from ffhq_uv.stages.files import write_csv
+
+    table = measure_maps(Path(paths["maps"]))
+    if "out" in paths:
+        write_csv(Path(paths["out"]), table)
+    failed = table.drop_nulls("reason")
+    for location, reason in failed.select("map", "reason").head(10).iter_rows():
+        print(f"{location}: {reason}", file=sys.stderr)
+    errors = table["bs_error"].drop_nulls()
+    if len(errors) == 0:
+        raise ValueError(f"{paths['maps']}: none of {len(table):,} maps could be measured")
+    low, high = mean_interval(errors, seed=0)
+    found = f"BS error {errors.to_numpy().mean():.3f} ({low:.3f} to {high:.3f} with 95 % confidence)"
+    print(f"{found}, {len(errors):,} maps, {len(failed):,} could not be measured")
+
+
+def _codes(words: list[str], params: Path | None) -> None:
+    paths = [word.removeprefix("out=") for word in words if word.startswith("out=")]
+    if len(paths) != 1:
+        raise ConfigError("a path expected: codes out=FILE.npy")
+    from ffhq_uv.stages.new_codes import write_new_codes
+
+    shape = write_new_codes(read([word for word in words if not word.startswith("out=")], params), Path(paths[0]))
+    print(f"{paths[0]}: float32 {list(shape)}")
+
+
+def _pack(words: list[str]) -> None:
+    if len(words) != 1:
+        raise ConfigError("one path expected: pack OUT")
+    from ffhq_uv.stages.pack import pack
+
+    print(pack(Path(words[0])))
+
+
 def _faces(words: list[str], params: Path | None) -> None:
     paths = dict(word.split("=", 1) for word in words if word.startswith(("latents=", "out=")))
     if paths.keys() != {"latents", "out"}:
         raise ConfigError("two paths expected: faces latents=PATH out=PATH")
-    from ffhq_uv.stages.faces import make_faces
+    from ffhq_uv.stages.faces import FAILURES, make_faces
     from ffhq_uv.stages.rooms import build_generator
 
     config = read([word for word in words if word.split("=")[0] not in paths], params)
-    summary = make_faces(Path(paths["latents"]), Path(paths["out"]), build_generator(config), config.engine.shard)
-    drawn = f"{summary.drawn:,} faces drawn by generator={config.generator.name}"
-    print(f"{drawn}, {summary.found:,} were there, {len(summary.failures):,} could not be drawn")
+    batch = config.generator.batch if isinstance(config.generator, StyleGAN2Generator) else config.engine.shard
+    latents, out = Path(paths["latents"]), Path(paths["out"])
+    summary = make_faces(latents, out, build_generator(config), batch)
+    drawn = f"{summary.drawn:,} faces drawn by generator={config.generator.name}, {summary.found:,} were there"
+    failed = f", {len(summary.failures):,} could not be drawn: {out / FAILURES}" if summary.failures else ""
+    print(drawn + failed)
 
 
 def _export(words: list[str], params: Path | None) -> None:

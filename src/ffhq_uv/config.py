@@ -35,6 +35,7 @@ class Section(BaseModel):
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
 
 
 class StudioSource(Section):
@@ -236,7 +237,9 @@ class Interpolate(Section):
     method: Literal["linear", "variance_preserving"]
     allocation: Literal["proportional", "uniform", "sqrt"]
     parents: Annotated[int, Field(ge=2)]
-    weights: Literal["uniform", "beta", "half"]
+    weights: Literal["uniform", "beta", "half", "dirichlet"]
+    beta: tuple[Positive, Positive]
+    concentration: Positive
     record_parents: bool
     gate: Gate
 

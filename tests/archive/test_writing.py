@@ -166,3 +166,19 @@ def test_files_are_readable_by_others(tmp_path: Path) -> None:
 def test_wrong_shapes_and_types_are_refused(encode: Callable[[], bytes]) -> None:
     with pytest.raises(ValueError, match=r"expected|needs"):
         encode()
+
+
+def test_maps_are_written_with_the_setting_that_is_fast_and_small() -> None:
+    """Pillow does not document ``compress_type``: another release may drop it, and files would grow unseen."""
+    random = np.random.default_rng(0)
+    coarse = Image.fromarray(random.integers(90, 200, (8, 8, 3), np.uint8)).resize((512, 512), Image.Resampling.BICUBIC)
+    skin = np.clip(np.asarray(coarse) + random.normal(0, 2, (512, 512, 3)), 0, 255).astype(np.uint8)
+    sizes = {}
+    for name, setting in {"default": {}, "fastest": {"compress_level": 1}, "none": {"compress_level": 0}}.items():
+        buffer = io.BytesIO()
+        Image.fromarray(skin).save(buffer, "PNG", **setting)
+        sizes[name] = len(buffer.getvalue())
+    size = len(encode_png(skin))
+    assert size < 1.02 * sizes["default"]
+    assert size < 0.95 * sizes["fastest"]
+    assert size < 0.6 * sizes["none"]

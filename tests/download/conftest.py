@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -29,6 +31,8 @@ class Web:
     ranges: bool = True
     validators: bool = True
     lengths: bool = True
+    pause: float = 0
+    """Seconds between two blocks of 64 kB."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -37,6 +41,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # the other side may be killed
+            super().handle()
 
     def do_HEAD(self) -> None:
         self.serve(body=False)
@@ -86,8 +94,9 @@ class Handler(BaseHTTPRequestHandler):
         if isinstance(trouble, int):
             sent = sent[:trouble]
             self.close_connection = True
-        if body:
-            self.wfile.write(sent)
+        for begin in range(0, len(sent) if body else 0, 1 << 16):
+            self.wfile.write(sent[begin : begin + (1 << 16)])
+            time.sleep(web.pause)
         if not web.lengths:
             self.close_connection = True
 
@@ -97,17 +106,26 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
 
-@pytest.fixture
-def web() -> Iterator[Web]:
-    """The server; it ends with the test."""
+@contextmanager
+def serving() -> Iterator[Web]:
+    """A server on a free port, until the block ends."""
     server = Server(("127.0.0.1", 0), Handler)
     server.web = Web(f"http://127.0.0.1:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield server.web
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield server.web
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """The server; it ends with the test."""
+    with serving() as web:
+        yield web
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,8 @@ from torch import Tensor
 
 from ffhq_uv.generator.stylegan2 import StyleGAN2Generator, to_uint8, write_checkpoint
 from ffhq_uv.generator.stylegan2.checkpoints import Checkpoint
+from ffhq_uv.generator.stylegan2.compiled import compiled
+from ffhq_uv.generator.stylegan2.native import _built, native
 from ffhq_uv.generator.stylegan2.noise import published_noise, set_noise
 from ffhq_uv.stages.faces import make_faces
 
@@ -104,21 +106,69 @@ def test_codes_of_another_network_are_an_error(checkpoint: Path) -> None:
         StyleGAN2Generator(checkpoint, precision="double")  # type: ignore[arg-type]
 
 
-def test_bfloat16_stays_within_a_grey_level_on_average(checkpoint: Path) -> None:
-    latents = codes(4, 1)
-    exact = StyleGAN2Generator(checkpoint)(latents, list("abcd"))[0]
-    half = StyleGAN2Generator(checkpoint, precision="bfloat16")(latents, list("abcd"))[0]
-    assert (half.float() - exact.float()).abs().mean() < 1
+@pytest.fixture(scope="module")
+def wide_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of enough channels for the native layers."""
+    path = tmp_path_factory.mktemp("checkpoint") / "wide.safetensors"
+    write_checkpoint(path, Checkpoint(random_generator({4: 32, 8: 32, 16: 32, 32: 64, 64: 32}), "test"))
+    return path
+
+
+def test_the_compiled_generator_draws_the_same(wide_checkpoint: Path) -> None:
+    latents = codes(2, 1, layers=10)
+    eager = StyleGAN2Generator(wide_checkpoint)
+    fast = StyleGAN2Generator(wide_checkpoint, compile=True)
+    assert (fast(latents, list("ab"))[0].int() - eager(latents, list("ab"))[0].int()).abs().max() <= 1
+    images = [each._synthesize(latents[:, 0]) for each in (eager, fast)]
+    torch.testing.assert_close(*images, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("compile", [False, True])
+def test_bfloat16_stays_within_half_a_grey_level_on_average(wide_checkpoint: Path, compile: bool) -> None:
+    if compile and not native().bfloat16:
+        pytest.skip("this processor does not multiply bfloat16")
+    latents = codes(4, 1, layers=10)
+    exact = StyleGAN2Generator(wide_checkpoint)(latents, list("abcd"))[0]
+    half = StyleGAN2Generator(wide_checkpoint, precision="bfloat16", compile=compile)(latents, list("abcd"))[0]
+    difference = (half.float() - exact.float()).abs().mean()
+    assert 0 < difference < 0.5
+
+
+def test_what_this_processor_cannot_multiply_is_an_error(checkpoint: Path) -> None:
+    with pytest.raises(ValueError, match="precision: float16 with compile: true, but this processor cannot"):
+        StyleGAN2Generator(checkpoint, precision="float16", compile=True)
+
+
+def test_the_library_is_built_once_for_all_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    library = _built()
+    assert [path.name for path in (tmp_path / "cache" / "ffhq_uv").iterdir()] == [library.name]
+    built = library.stat().st_mtime_ns
+    assert _built() == library
+    assert library.stat().st_mtime_ns == built
+
+
+def test_without_a_working_compiler_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    broken = tmp_path / "c++"
+    broken.write_text("#!/bin/sh\n[ $1 = --version ] || { echo 'no such header' >&2; exit 1; }\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("CXX", str(broken))
+    with pytest.raises(RuntimeError, match=r"cannot build winograd\.cpp: no such header; set compile: false"):
+        _built()
+    assert not list((tmp_path / "cache" / "ffhq_uv").iterdir())
+    monkeypatch.delenv("CXX")
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    with pytest.raises(RuntimeError, match=r"needs a C\+\+ compiler on a CPU; install g\+\+ or clang\+\+"):
+        _built()
 
 
 @pytest.mark.slow
-def test_the_compiled_network_draws_the_same(checkpoint: Path) -> None:
-    latents = codes(3, 1)
-    eager = StyleGAN2Generator(checkpoint, batch=2)
-    compiled = StyleGAN2Generator(checkpoint, batch=2, compile=True)
-    assert (compiled(latents, list("abc"))[0].int() - eager(latents, list("abc"))[0].int()).abs().max() <= 1
-    images = [each._synthesize(latents[:2, 0]) for each in (eager, compiled)]
-    torch.testing.assert_close(*images, atol=1e-5, rtol=0)
+def test_torch_compile_takes_the_network_as_one_graph(checkpoint: Path) -> None:
+    """What a GPU draws with."""
+    network = StyleGAN2Generator(checkpoint).network
+    latents = codes(1, 1)[0]
+    torch.testing.assert_close(compiled(network)(latents), network(latents), atol=1e-5, rtol=0)
 
 
 class Brightness:

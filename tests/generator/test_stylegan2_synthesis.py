@@ -10,44 +10,45 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stylegan2_files import CONFIG_F, random_generator
 from stylegan2_formulas import mapping, synthesis
+from torch import Tensor
 
 from ffhq_uv.generator.stylegan2.checkpoints import Checkpoint
-from ffhq_uv.generator.stylegan2.convolution import UpConvolution, Winograd, folded_up_kernel, upsample_image
+from ffhq_uv.generator.stylegan2.convolution import UpConvolution, upsample_image
+from ffhq_uv.generator.stylegan2.native import native
 from ffhq_uv.generator.stylegan2.synthesis import SynthesisNetwork
-from ffhq_uv.generator.stylegan2.winograd import winograd_convolution, winograd_kernel
+from ffhq_uv.generator.stylegan2.winograd import winograd_kernel
 
-MANY_CHANNELS = {4: 160, 8: 144, 16: 128, 32: 128, 64: 128}  # Winograd, and activations scaled
-FEW_CHANNELS = {4: 16, 8: 12, 16: 8, 32: 8, 64: 4, 128: 3}  # kernels scaled
+MANY_CHANNELS = {4: 160, 8: 144, 16: 128, 32: 320, 64: 64}  # activations scaled
+FEW_CHANNELS = {4: 16, 8: 12, 16: 8, 32: 32, 64: 32, 128: 3}  # kernels scaled
 
 
-def error(channels: dict[int, int], *, samples: int, clamp: float | None = None, winograd: Winograd = "torch") -> float:
-    """Largest difference of float32 images to the float64 formulas."""
+def errors(channels: dict[int, int], *, samples: int, clamp: float | None = None) -> list[float]:
+    """Largest difference of float32 images, by torch and by our own library, to the float64 formulas."""
     tensors = random_generator(channels)
     _, network = Checkpoint(tensors, "test", clamp=clamp).networks()
     assert isinstance(network, SynthesisNetwork)
     codes = torch.randn(samples, network.latents, 512, generator=torch.Generator().manual_seed(1))
-    images = network.prepare(winograd=winograd)(codes)
     exact = {name: value.double().numpy() for name, value in tensors.items()}
     bound = np.inf if clamp is None else clamp
     expected = np.stack([synthesis(exact, code, bound) for code in codes.double().numpy()])
     assert 0.2 < expected.std() < 2  # about the nominal range: the bar is absolute
-    return float(np.abs(images.permute(0, 2, 3, 1).numpy() - expected).max())
+    images = [network.prepare(native=library)(codes).permute(0, 2, 3, 1).numpy() for library in (None, native())]
+    return [float(np.abs(image - expected).max()) for image in images]
 
 
 @pytest.mark.parametrize("samples", [1, 2])
-@pytest.mark.parametrize("winograd", ["off", "torch", "native"])
 @pytest.mark.parametrize("channels", [MANY_CHANNELS, FEW_CHANNELS], ids=["many channels", "few channels"])
-def test_images_are_those_of_the_formulas(channels: dict[int, int], winograd: Winograd, samples: int) -> None:
-    assert error(channels, samples=samples, winograd=winograd) < 2e-5
+def test_images_are_those_of_the_formulas(channels: dict[int, int], samples: int) -> None:
+    assert max(errors(channels, samples=samples)) < 2e-5
 
 
 def test_the_clamp_of_half_precision_checkpoints_binds_after_the_gain() -> None:
-    assert error(FEW_CHANNELS, samples=1, clamp=0.75) < 2e-5
+    assert max(errors(FEW_CHANNELS, samples=1, clamp=0.75)) < 2e-5
 
 
 @pytest.mark.slow
 def test_config_f_at_1024() -> None:
-    assert error(CONFIG_F, samples=1) < 2e-5
+    assert max(errors(CONFIG_F, samples=1)) < 2e-5
 
 
 def test_the_mapping_network_and_its_truncation() -> None:
@@ -62,37 +63,86 @@ def test_the_mapping_network_and_its_truncation() -> None:
     np.testing.assert_array_equal(network(z, truncation=0.0)[1], tensors["mapping.w_avg"])
 
 
+def convolved(x: Tensor, weight: Tensor, *, up: bool) -> Tensor:
+    """The convolution as the paper has it, float64."""
+    if not up:
+        return F.conv2d(x.double(), weight.double(), padding=1)
+    taps = torch.tensor([1.0, 3, 3, 1], dtype=torch.float64)
+    fir = (torch.outer(taps, taps) / 16).expand(len(weight), 1, 4, 4)
+    spread = F.conv_transpose2d(x.double(), weight.double().transpose(0, 1), stride=2)
+    return F.conv2d(spread, fir, padding=1, groups=len(weight))
+
+
 @given(
-    rows=st.integers(1, 4),
-    columns=st.integers(1, 4),
-    inputs=st.integers(1, 9),
-    outputs=st.integers(1, 9),
-    samples=st.integers(1, 3),
+    rows=st.integers(1, 12),
+    columns=st.integers(1, 12),
+    inputs=st.integers(1, 3),
+    outputs=st.integers(1, 10),
+    samples=st.integers(1, 2),
+    threads=st.integers(1, 5),
+    up=st.booleans(),
+    bfloat16=st.booleans(),
     seed=st.integers(0, 2**32),
 )
-@settings(max_examples=30, deadline=None)
-def test_winograd_is_the_convolution(
-    rows: int, columns: int, inputs: int, outputs: int, samples: int, seed: int
+@settings(max_examples=40, deadline=None)
+def test_the_native_layer_is_the_convolution_and_what_follows(
+    rows: int,
+    columns: int,
+    inputs: int,
+    outputs: int,
+    samples: int,
+    threads: int,
+    up: bool,
+    bfloat16: bool,
+    seed: int,
 ) -> None:
-    generator = torch.Generator().manual_seed(seed)
-    x = torch.randn(samples, inputs, 4 * rows, 4 * columns, generator=generator)
-    weight = torch.randn(outputs, inputs, 3, 3, generator=generator)
-    expected = F.conv2d(x.double(), weight.double(), padding=1)
-    result = winograd_convolution(x, winograd_kernel(weight))
-    assert (result - expected).abs().max() < 3e-5 * max(1.0, expected.std())
+    library, generator = native(), torch.Generator().manual_seed(seed)
+    dtype = torch.bfloat16 if bfloat16 and library.bfloat16 else torch.float32
+    inputs, outputs = inputs * library.panel, outputs * library.panel
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator)
+
+    x = normal(samples, inputs, 4 * rows, 4 * columns)
+    weight, styles, norms = normal(outputs, inputs, 3, 3), normal(samples, inputs), normal(samples, outputs)
+    bias, noise = normal(outputs), normal(*((8 if up else 4) * size for size in (rows, columns)))
+    kernel = winograd_kernel(weight, dtype, library.panel, up=up)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        result = library.convolve(x, styles, kernel, norms, noise, bias, up=up, clamp=9.0)
+        torch.set_num_threads(1)
+        assert torch.equal(library.convolve(x, styles, kernel, norms, noise, bias, up=up, clamp=9.0), result)
+    finally:
+        torch.set_num_threads(before)
+    expected = convolved(x * styles[:, :, None, None], weight, up=up)
+    scale = expected.std()
+    expected = F.leaky_relu(expected * norms[:, :, None, None] + noise + bias[:, None, None], 0.2).clamp(-9, 9)
+    assert (result - expected).abs().max() < scale * (0.2 if dtype == torch.bfloat16 else 3e-5)
 
 
 def test_the_up_convolution_is_the_transposed_one_then_the_fir() -> None:
     generator = torch.Generator().manual_seed(0)
     x, weight = torch.randn(2, 5, 8, 8, generator=generator), torch.randn(7, 5, 3, 3, generator=generator)
-    taps = torch.tensor([1.0, 3, 3, 1])
-    fir = (torch.outer(taps, taps) / 16).expand(7, 1, 4, 4)
-    spread = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
-    expected = F.conv2d(spread, fir, padding=1, groups=7)
-    torch.testing.assert_close(UpConvolution(weight, torch.float32).convolve(x), expected, atol=1e-5, rtol=1e-5)
-    phases = F.conv2d(x, folded_up_kernel(weight).float(), padding=1).reshape(2, 2, 2, 7, 8, 8)
-    folded = phases.permute(0, 3, 4, 1, 5, 2).reshape(2, 7, 16, 16)
-    torch.testing.assert_close(folded, expected, atol=1e-5, rtol=1e-5)
+    result = UpConvolution(weight, torch.float32).convolve(x)
+    torch.testing.assert_close(result.double(), convolved(x, weight, up=True), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_native_colours_are_those_of_torch(threads: int) -> None:
+    library, generator = native(), torch.Generator().manual_seed(0)
+    x = torch.randn(2, library.panel, 8, 12, generator=generator)
+    weights, bias = torch.randn(2, 3, library.panel, generator=generator), torch.randn(3, generator=generator)
+    smaller = torch.randn(2, 3, 4, 6, generator=generator)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        result = library.to_rgb(x, weights, bias, smaller, clamp=5.0)
+    finally:
+        torch.set_num_threads(before)
+    drawn = torch.einsum("nihw,nci->nchw", x, weights) + bias[:, None, None]
+    assert drawn.abs().max() > 5
+    torch.testing.assert_close(result, upsample_image(smaller) + drawn.clamp(-5, 5), atol=1e-5, rtol=1e-5)
 
 
 def test_the_border_of_an_upsampled_image_sees_zeros() -> None:

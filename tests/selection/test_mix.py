@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ffhq_uv.selection.interpolate import draw_weights
-from ffhq_uv.selection.mix import category_means, mix, mix_in_batches
+from ffhq_uv.selection.mix import category_means, mix
 from ffhq_uv.selection.parents import draw_parents
 from ffhq_uv.selection.rows import follows_front, pack, unpack
 
@@ -69,19 +69,29 @@ def test_views_stay_equal_bit_for_bit_and_packing_commutes(seed, parents, method
     assert unpack(of_packed).tobytes() == mixed.tobytes()
 
 
-def test_batches_of_a_memory_map_give_the_same_bytes(tmp_path):
+@pytest.mark.parametrize("method", ["linear", "variance_preserving"])
+def test_batches_of_a_memory_map_give_the_same_bytes(tmp_path, method):
     codes = published_like(20, 3, width=32)
     np.save(tmp_path / "codes.npy", codes)
     mapped = np.load(tmp_path / "codes.npy", mmap_mode="r")
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(4)
     rows, weights, groups = draw_parents(20, 33, 2, rng), draw_weights(33, 2, rng), rng.integers(0, 3, 33)
     means = category_means(mapped, np.arange(20) % 3, 3)
-    options = {"method": "variance_preserving", "means": means}
-    whole = mix(codes, rows, weights, groups=groups, **options)
-    for batch in (1, 7, 100):
-        parts = list(mix_in_batches(mapped, rows, weights, batch=batch, groups=groups, **options))
-        assert all(len(part) <= batch for part in parts)
-        assert np.concatenate(parts).tobytes() == whole.tobytes()
+    assert means.tobytes() == category_means(codes, np.arange(20) % 3, 3).tobytes()
+    whole = mix(codes, rows, weights, method=method, means=means, groups=groups)
+    for size in (1, 7, 100):
+        out = np.full_like(whole, np.nan)
+        for part in (slice(start, start + size) for start in range(0, 33, size)):
+            mix(mapped, rows[part], weights[part], method=method, means=means, groups=groups[part], out=out[part])
+        assert out.tobytes() == whole.tobytes()
+
+
+def test_a_map_that_may_be_written_to_keeps_what_was_written(tmp_path):
+    np.save(tmp_path / "codes.npy", np.zeros((4, 8), np.float32))
+    changed = np.load(tmp_path / "codes.npy", mmap_mode="c")
+    changed[:] = 1
+    mix(changed, np.array([[0, 1]]), np.full((1, 2), 0.5, np.float32))
+    assert (changed == 1).all()
 
 
 def test_means_are_of_each_category_only():
@@ -95,16 +105,28 @@ def test_means_are_of_each_category_only():
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "named"),
     [
-        {"method": "slerp"},
-        {"method": "variance_preserving"},
-        {"method": "variance_preserving", "means": np.zeros((1, 4), np.float32), "groups": np.zeros(3, int)},
+        ({"method": "slerp"}, "slerp"),
+        ({"method": "variance_preserving"}, "means"),
+        ({"method": "variance_preserving", "means": np.zeros((1, 4), np.float32), "groups": np.zeros(3, int)}, "group"),
+        ({"method": "variance_preserving", "means": np.zeros((1, 3), np.float32), "groups": np.zeros(1, int)}, "means"),
+        ({"out": np.zeros((1, 5), np.float32)}, r"out \(1, 5\)"),
+        ({"out": np.zeros((1, 8), np.float32)[:, ::2]}, "contiguous"),
     ],
 )
-def test_refuses(options):
-    with pytest.raises(ValueError, match=r"method|means"):
+def test_refuses(options, named):
+    with pytest.raises(ValueError, match=named):
         mix(np.zeros((2, 4), np.float32), np.array([[0, 1]]), np.full((1, 2), 0.5, np.float32), **options)
+
+
+@pytest.mark.parametrize("row", [-1, 2])
+def test_refuses_parents_and_categories_that_are_not_there(row):
+    codes, half = np.zeros((2, 4), np.float32), np.full((1, 2), 0.5, np.float32)
+    with pytest.raises(IndexError, match="rows"):
+        mix(codes, np.array([[0, row]]), half)
+    with pytest.raises(IndexError, match="groups"):
+        mix(codes, np.array([[0, 1]]), half, method="variance_preserving", means=codes, groups=np.array([row]))
 
 
 def test_a_single_stray_bit_is_found_and_not_lost():

@@ -76,19 +76,26 @@ def test_a_criterion_that_was_not_measured_stops_the_run(
     table = pl.read_parquet(folder / "data/measurements.parquet")
     table.with_columns(expression=pl.lit(None, pl.Float64)).write_parquet(folder / "data/measurements.parquet")
     assert run(folder, "filter") == [1]
-    assert "criterion expression is on" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    for part in ("data/measurements.parquet", "stage measure", "criterion expression is on", "filter.expression"):
+        assert part in told
     assert not (folder / "data/kept.parquet").exists()
 
 
 def test_residual_light_that_was_not_estimated_passes_nobody(
-    copied: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+    copied: Callable[..., Path], small_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = copied(*INPUTS)
     assert run(folder, "filter", overrides=("filter.light.max=0.2",)) == [1]
-    assert "criterion light is on" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "criterion light is on" in told
+    assert "light=dpr" in told
+    three = Image.open(small_run / "plots/filter.png").size
     table = pl.read_parquet(folder / "data/measurements.parquet")
     lit = pl.int_range(pl.len()).cast(pl.Float64) / 100
     table.with_columns(light=lit).write_parquet(folder / "data/measurements.parquet")
     assert run(folder, "filter", overrides=("filter=off", "filter.light.max=0.2")) == [0]
     kept = pl.read_parquet(folder / "data/kept.parquet")
     assert kept["id"].to_list() == table["id"].to_list()[:21]
+    with Image.open(folder / "plots/filter.png") as figure:  # light has a distribution of its own
+        assert figure.height > three[1]

@@ -37,7 +37,7 @@ def test_no_sample_is_lost_between_the_stages(small_run: Path) -> None:
     assert len(kept) == found["kept"]
     assert sorted([*kept["id"], *dropped["id"]]) == [f"{number:06d}" for number in range(40)]
     assert all(len(reasons) > 0 for reasons in dropped["reasons"])
-    categories = metrics(small_run, "categories")
+    categories = metrics(small_run, "classify")
     left_out = categories["left_out_unknown"] + categories["left_out_too_small"]
     assert categories["classified"] + left_out == found["kept"]
     table = pl.read_parquet(small_run / "data/categories.parquet")
@@ -95,6 +95,22 @@ def test_the_quality_table_is_about_what_was_made(small_run: Path) -> None:
         assert sheet.size == (4 * 192, 4 * 192)
 
 
+@pytest.mark.parametrize("by", ["category", "skin_tone"])
+def test_the_balance_counts_everybody_before_and_after(small_run: Path, by: str) -> None:
+    groups = metrics(small_run, "categories")[by]
+    kept = len(pl.read_parquet(small_run / "data/kept.parquet"))
+    for name, total in (("source", 40), ("kept", kept), ("made", 24)):
+        assert sum(group[name] for group in groups.values()) == total
+    for group in groups.values():
+        assert group["kept_share"] == pytest.approx(group["kept"] / group["source"], abs=1e-6)
+    if by == "category":
+        recipes = pl.read_parquet(small_run / "data/recipes.parquet")["category"].value_counts()
+        assert {name: group["made"] for name, group in groups.items() if group["made"]} == dict(recipes.iter_rows())
+    for name in ("balance", "quality"):
+        with Image.open(small_run / f"plots/{name}.png") as figure:
+            assert min(figure.size) > 200
+
+
 def test_the_number_of_workers_changes_no_byte(small_run: Path, copied: Callable[..., Path]) -> None:
     folder = copied("data/archives", "data/index.parquet", "data/reference-index.parquet", "data/latents")
     later = ("measure", "filter", "classify", "interpolate", "extract", "evaluate")
@@ -133,3 +149,38 @@ def test_variance_preserving_mixing_is_what_extract_writes(
         mean = codes[[ids.index(id) for id in home]].mean(0)
         kept = np.linalg.norm(recipe["weights"])  # the share of the spread that linear mixing keeps
         np.testing.assert_allclose(preserving[number] - mean, (linear[number] - mean) / kept, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["linear", "variance_preserving"])
+def test_the_tool_codes_mixes_what_extract_publishes(
+    copied: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], method: str
+) -> None:
+    folder = copied(
+        "data/archives/topo_assets",
+        *(f"data/{name}.parquet" for name in ("index", "categories", "recipes")),
+        "data/latents",
+    )
+    overrides = (f"interpolate={method}", "interpolate.count=24")
+    assert run(folder, "extract", overrides=overrides) == [0]
+    assert run(folder, "codes", overrides=(*overrides, "out=new.npy")) == [0]
+    assert "new.npy: float32 [24, 26, 512]" in capsys.readouterr().out
+    _, codes = published(folder, tmp_path / "published")
+    np.testing.assert_array_equal(whole(stored(folder / "new.npy")), codes)
+    assert run(folder, "codes", overrides=overrides) == [2]
+    assert "out=FILE.npy" in capsys.readouterr().err
+
+
+def test_weights_follow_the_configured_distribution(
+    copied: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copied("data/index.parquet", "data/categories.parquet")
+    three = ("interpolate.parents=3", "interpolate.weights=dirichlet", "interpolate.concentration=1e6")
+    assert run(folder, "interpolate", overrides=three) == [0]
+    weights = np.array(pl.read_parquet(folder / "data/recipes.parquet")["weights"].to_list())
+    np.testing.assert_allclose(weights, 1 / 3, atol=0.01)
+    lopsided = ("interpolate.weights=beta", "interpolate.beta=[100,900]")
+    assert run(folder, "interpolate", overrides=lopsided) == [0]
+    weights = np.array(pl.read_parquet(folder / "data/recipes.parquet")["weights"].to_list())
+    np.testing.assert_allclose(weights[:, 0], 0.1, atol=0.06)
+    assert run(folder, "interpolate", overrides=("interpolate.weights=beta", "interpolate.parents=3")) == [1]
+    assert "for two parents" in capsys.readouterr().err

@@ -99,27 +99,24 @@ def catalogue(root: Path, data_set: str = "ffhq-uv", limits: Limits = PUBLISHED)
 
 
 def read_latents(
-    root: Path,
-    table: pl.DataFrame,
-    out: NDArray[np.float32],
-    rows: Iterable[int] | None = None,
-    limits: Limits = PUBLISHED,
+    archives: Archives | Path, table: pl.DataFrame, out: NDArray[np.float32], rows: Iterable[int] | None = None
 ) -> Iterator[tuple[int, str | None]]:
     """Read the codes of a table's rows (by default all) into ``out`` float32 [len(table), V, 18, 512].
 
-    Yields each row with its reason: the table's own, ``latent_nonfinite``, ``latent_unreadable:front:
-    ...``, or None. A row with a reason is zero. Rows may be split among processes that share a
-    memory-mapped ``out``.
+    Yields each row with its reason: the table's own, ``latent_nonfinite``, ``latent_unreadable:front: ...``, or None.
+    A row with a reason is zero. Callers that read in batches should pass `Archives`, which keeps zips open.
     """
-    with Archives(root, limits) as archives:
-        reader = LatentReader(archives)
-        for row in range(len(table)) if rows is None else rows:
-            locations, reason = table["latents"][row].to_list(), table["reason"][row]
-            if reason is None:
-                reason = _read_sample(reader, locations, out[row])
-            if reason is not None:
-                out[row] = 0
-            yield row, reason
+    if isinstance(archives, Path):
+        with Archives(archives) as opened:
+            yield from read_latents(opened, table, out, rows)
+        return
+    reader = LatentReader(archives)
+    locations, reasons = table["latents"].to_list(), table["reason"].to_list()
+    for row in range(len(table)) if rows is None else rows:
+        reason = reasons[row] or _read_sample(reader, locations[row], out[row])
+        if reason is not None:
+            out[row] = 0
+        yield row, reason
 
 
 def _read_sample(reader: LatentReader, locations: list[str], out: NDArray[np.float32]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import zlib
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from ffhq_uv.archive.containers import ArchiveError, Archives
 from ffhq_uv.unpickle import UnpickleError, read_torch
-from ffhq_uv.zips import Zip
+from ffhq_uv.zips import Zip, ZipError
 
 LAYERS, WIDTH = 18, 512
 
@@ -87,9 +88,9 @@ class _Form:
 
 def _form(data: bytes, code: bytes) -> _Form | None:
     """The form of a torch file that was read and holds the bytes ``code``; None where it cannot be told for certain."""
-    with Zip(data) as archive:
+    records = []
+    with contextlib.suppress(ZipError), Zip(data) as archive:
         directory = archive.directory
-        records = []
         for at, name in enumerate(directory.names):
             if re.search(r"(/data/\d+|/\.data/serialization_id)$", name):
                 first = int(directory.offset[at]) + archive.locate(name, len(data))[0]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -38,6 +39,7 @@ __all__ = [
     "write_bytes",
     "write_face_latents",
     "write_meta_info",
+    "write_tar",
     "write_uv_map",
     "write_zip",
 ]
@@ -78,6 +80,18 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write one file atomically."""
     with _replacing(path) as file:
         file.write(content)
+
+
+def write_tar(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
+    """Write a tar of ``(name, content)`` members in the given order, atomically.
+
+    Nothing in it depends on when or by whom it was written: date 1970, user and group 0, permissions 0644.
+    """
+    with _replacing(path) as file, tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, content in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
 
 
 def write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:

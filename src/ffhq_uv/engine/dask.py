@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import ExitStack, contextmanager
+from functools import partial
+from threading import Thread
+from typing import Any, ParamSpec, TypeVar
 
 from ffhq_uv.engine.backend import Backend, Pool
+
+Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
+
+PATIENCE = 2
+"""Seconds after which the scheduler is asked whether a task still runs."""
 
 
 def dask(address: str | None, workers: int, gpus: float = 0) -> Backend:
@@ -13,9 +24,10 @@ def dask(address: str | None, workers: int, gpus: float = 0) -> Backend:
 
     gpus    GPUs a job needs; the cluster's workers must offer them: ``dask worker --resources GPU=1``
 
-    Raises ModuleNotFoundError without Dask, and OSError where no scheduler answers.
+    Raises ModuleNotFoundError without Dask, and OSError where no scheduler answers or it has no workers.
     """
     import distributed
+    from distributed.client import FutureCancelledError
     from distributed.scheduler import KilledWorker
 
     @contextmanager
@@ -34,7 +46,63 @@ def dask(address: str | None, workers: int, gpus: float = 0) -> Backend:
             else:
                 client = opened.enter_context(distributed.Client(address, timeout=30))
                 client.wait_for_workers(1, timeout=60)
-            executor = client.get_executor(pure=False, **({"resources": {"GPU": gpus}} if gpus else {}))
-            yield Pool(executor, sum(client.nthreads().values()))
+            yield Pool(DaskExecutor(client, gpus), sum(client.nthreads().values()))
 
-    return Backend(open_pool, (KilledWorker,))
+    return Backend(open_pool, (KilledWorker, FutureCancelledError, Forgotten, Deserted))
+
+
+class DaskExecutor(Executor):
+    """Calls as Dask tasks.
+
+    A thread waits for each, and asks the scheduler now and then: a client was seen to wait for ever for a task done by
+    a worker that died before it gave the result away, and a nanny not to replace a worker that died as it started.
+    """
+
+    def __init__(self, client: Any, gpus: float) -> None:
+        self._client = client
+        self._resources = {"GPU": gpus} if gpus else None
+
+    def submit(
+        self, function: Callable[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Future[Result]:
+        """The future of a call."""
+        future: Future[Result] = Future()
+        task = self._client.submit(function, *args, **kwargs, pure=False, resources=self._resources)
+
+        def settle() -> None:
+            try:
+                result = self._result(task)
+            except BaseException as error:
+                settled = partial(future.set_exception, error)
+            else:
+                settled = partial(future.set_result, result)
+            if future.set_running_or_notify_cancel():
+                settled()
+
+        Thread(target=settle, daemon=True).start()
+        return future
+
+    def _result(self, task: Any) -> Any:
+        while True:
+            try:
+                return task.result(timeout=PATIENCE)
+            except (TimeoutError, asyncio.TimeoutError):  # one and the same from Python 3.11 on
+                if task.status == "error":
+                    raise  # the job's own
+                if self._client.run_on_scheduler(_state, task.key) not in {"waiting", "queued", "processing", "memory"}:
+                    raise Forgotten(task.key) from None
+                if not self._client.nthreads():
+                    raise Deserted("Dask: no worker is left") from None
+
+
+class Forgotten(Exception):
+    """A task of which the scheduler expects nothing more, and whose result never came."""
+
+
+class Deserted(BrokenExecutor):
+    """No worker is left."""
+
+
+def _state(key: str, dask_scheduler: Any) -> str | None:
+    task = dask_scheduler.tasks.get(key)
+    return None if task is None else task.state

@@ -37,15 +37,6 @@ def identity_std_bootstrap(embeddings: ArrayLike, seed: int, resamples: int = 10
     return figures * (unit.std(axis=0).mean() / figures.mean() if figures.any() else 1.0)
 
 
-def identity_std_interval(
-    embeddings: ArrayLike, seed: int, *, level: float = 0.95, resamples: int = 1000
-) -> tuple[float, float]:
-    """Bootstrap percentile interval of the ID std, at confidence ``level`` (0..1)."""
-    figures = identity_std_bootstrap(embeddings, seed, resamples)
-    low, high = np.quantile(figures, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
 def _unit(embeddings: ArrayLike) -> NDArray[np.float64]:
     """The embeddings, each divided by its length."""
     table = np.array(embeddings, dtype=np.float64)

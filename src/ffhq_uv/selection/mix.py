@@ -6,21 +6,24 @@ mean m by that factor s: m + (sum w_i z_i - m) / s = sum (w_i / s) z_i + (1 - 1 
 again, with the mean as one more parent.
 
 A code is any array: the full [3, 18, 512], or the rows that differ (`selection.rows`). Every element is
-computed by the same three operations in the same order, so that layers which are equal between views in all
+computed by the same operations in the same order, so that layers which are equal between views in all
 parents are equal in the mixture, bit for bit.
 """
 
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ffhq_uv.kernel import kernel
+
 Codes = NDArray[np.float32]
 Method = Literal["linear", "variance_preserving"]
+
+_AT_ONCE = 1024  # codes of a memory map that are read before their pages are given back: at most 113 MB
 
 
 def mix(
@@ -31,6 +34,7 @@ def mix(
     method: Method = "linear",
     means: Codes | None = None,
     groups: NDArray[np.integer] | None = None,
+    out: Codes | None = None,
 ) -> Codes:
     """The codes of ``k`` new samples, float32 [k, ...].
 
@@ -39,52 +43,36 @@ def mix(
     weights    float32 [k, P], their weights, of sum 1, the same for all views
     means      float32 [c, ...], of every category (`category_means`); only for "variance_preserving"
     groups     int [k], the category of every sample, a row of means; likewise
+    out        float32 [k, ...], C-contiguous, to write to; by default a new array
 
-    Raises ValueError for another method, for shapes that do not fit, and where means or groups are missing.
+    Of a memory map no page stays in memory. Raises ValueError for another method, for shapes that do not fit, and
+    where means or groups are missing; IndexError for a parent or a category that is not there.
     """
     if rows.shape != weights.shape or rows.ndim != 2:
         raise ValueError(f"rows {rows.shape}, weights {weights.shape} found, two [k, P] expected")
     factors = weights.astype(np.float64)
     if method == "variance_preserving":
-        if means is None or groups is None or len(groups) != len(rows):
+        if means is None or groups is None or len(groups) != len(rows) or means.shape[1:] != codes.shape[1:]:
             raise ValueError("variance_preserving needs means [c, ...] and the group of every sample [k]")
+        _check_rows("groups", groups, len(means))
         factors /= np.sqrt((factors**2).sum(axis=1, keepdims=True))
-    elif method != "linear":
+    elif method == "linear":
+        means, groups = codes[:0], np.zeros(len(rows), np.int64)
+    else:
         raise ValueError(f"method: {method!r} found, 'linear' or 'variance_preserving' expected")
+    _check_rows("rows", rows, len(codes))
 
-    mixed = np.empty((len(rows), *codes.shape[1:]), np.float32)
-    term = np.empty(codes.shape[1:], np.float32)
-    scale = factors.astype(np.float32)
-    of_mean = (1 - factors.sum(axis=1)).astype(np.float32)
-    for sample in range(len(rows)):  # a code fits the cache: faster than one operation on all of them
-        total = mixed[sample]
-        np.multiply(codes[rows[sample, 0]], scale[sample, 0], out=total)
-        for row, factor in zip(rows[sample, 1:], scale[sample, 1:], strict=True):
-            total += np.multiply(codes[row], factor, out=term)
-        if method == "variance_preserving" and means is not None and groups is not None:
-            total += np.multiply(means[groups[sample]], of_mean[sample], out=term)
+    shape = (len(rows), *codes.shape[1:])
+    mixed = np.empty(shape, np.float32) if out is None else out
+    if mixed.shape != shape or not mixed.flags.c_contiguous:
+        raise ValueError(f"out {mixed.shape} found, {shape}, C-contiguous, expected")
+    of_mean = 1 - factors.sum(axis=1)
+    _mix(
+        _flat(codes), rows.astype(np.int64), factors.astype(np.float32),
+        _flat(means), groups.astype(np.int64), of_mean.astype(np.float32), _flat(mixed),
+    )  # fmt: skip
+    let_go(codes)
     return mixed
-
-
-def mix_in_batches(
-    codes: Codes,
-    rows: NDArray[np.integer],
-    weights: Codes,
-    *,
-    batch: int,
-    method: Method = "linear",
-    means: Codes | None = None,
-    groups: NDArray[np.integer] | None = None,
-) -> Iterator[Codes]:
-    """`mix`, ``batch`` samples at a time, in order; what was read of a memory map is let go after each.
-
-    The system maps about a megabyte around every parent that it reads: batches of 64 take some 250 MiB.
-    """
-    for start in range(0, len(rows), batch):
-        part = slice(start, start + batch)
-        of_part = None if groups is None else groups[part]
-        yield mix(codes, rows[part], weights[part], method=method, means=means, groups=of_part)
-        _let_go(codes)
 
 
 def category_means(codes: Codes, groups: NDArray[np.integer], count: int) -> Codes:
@@ -99,17 +87,61 @@ def category_means(codes: Codes, groups: NDArray[np.integer], count: int) -> Cod
         found = f"{groups.shape} up to {groups.max(initial=-1)}"
         raise ValueError(f"groups: {found} found, [{len(codes)}] below {count} expected")
     sums = np.zeros((count, *codes.shape[1:]))
-    for row in np.flatnonzero(groups >= 0):
-        sums[groups[row]] += codes[row]
-        if row % 1024 == 1023:
-            _let_go(codes)
+    for start in range(0, len(codes), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        _add_to_groups(_flat(codes[part]), groups[part].astype(np.int64), sums.reshape(count, -1))
+        let_go(codes)
     members = np.bincount(groups[groups >= 0], minlength=count)
     with np.errstate(invalid="ignore"):
         return (sums / members.reshape(-1, *[1] * (codes.ndim - 1))).astype(np.float32)
 
 
-def _let_go(codes: Codes) -> None:
-    """Give the pages of a memory map back, so that a pass over gigabytes does not fill the memory."""
+def _check_rows(name: str, rows: NDArray[np.integer], count: int) -> None:
+    if len(rows) and not 0 <= rows.min() <= rows.max() < count:
+        raise IndexError(f"{name}: {rows.min()} to {rows.max()} found, 0 to {count - 1} expected")
+
+
+def _flat(codes: Codes) -> Codes:
+    """Codes [n, ...] as [n, L], without the subclass that memory maps are."""
+    return np.asarray(codes).reshape(len(codes), -1 if codes.size else int(np.prod(codes.shape[1:])))
+
+
+@kernel
+def _mix(
+    codes: Codes,
+    rows: NDArray[np.int64],
+    factors: Codes,
+    means: Codes,
+    groups: NDArray[np.int64],
+    of_mean: NDArray[np.float32],
+    out: Codes,
+) -> None:
+    """out = the sum of factors times codes[rows], and of_mean times means[groups] where there are means."""
+    for sample in range(len(rows)):  # a code fits the cache: once written, it is added to there
+        total, code, factor = out[sample], codes[rows[sample, 0]], factors[sample, 0]
+        for x in range(len(total)):
+            total[x] = factor * code[x]
+        for parent in range(1, rows.shape[1]):
+            code, factor = codes[rows[sample, parent]], factors[sample, parent]
+            for x in range(len(total)):
+                total[x] += factor * code[x]
+        if len(means):
+            mean, factor = means[groups[sample]], of_mean[sample]
+            for x in range(len(total)):
+                total[x] += factor * mean[x]
+
+
+@kernel
+def _add_to_groups(codes: Codes, groups: NDArray[np.int64], sums: NDArray[np.float64]) -> None:
+    for row in range(len(codes)):
+        if groups[row] >= 0:
+            code, total = codes[row], sums[groups[row]]
+            for x in range(len(total)):
+                total[x] += code[x]
+
+
+def let_go(codes: Codes) -> None:
+    """Give back the pages of codes that are a read-only memory map: a pass over gigabytes does not fill the memory."""
     mapped = getattr(codes, "_mmap", None)
-    if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+    if isinstance(mapped, mmap.mmap) and not codes.flags.writeable and hasattr(mmap, "MADV_DONTNEED"):
         mapped.madvise(mmap.MADV_DONTNEED)

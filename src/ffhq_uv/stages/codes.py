@@ -6,7 +6,9 @@ are stored and made whole afterwards (`selection.mix`, `selection.rows`).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,25 +24,38 @@ def store(path: Path, count: int, views: int, batches: Callable[[], Iterator[Cod
     """Write the codes of ``count`` samples, which come in batches float32 [k, V, 18, 512].
 
     They are packed if nothing is lost, which is verified for every sample; at the first that would lose, ``batches`` is
-    called again and all are written whole. Written as to any file, not through a memory map: a full disk is an error
-    then (OSError), and no signal, and memory holds one batch.
+    called again and all are written whole.
     """
-    if views > 1:
-        packed = (pack(codes) if follows_front(codes).all() else None for codes in batches())
-        if _write(path, (count, ROWS, WIDTH), packed):
-            return
-    _write(path, (count, views, LAYERS, WIDTH), batches())
+    packed = (pack(codes) if follows_front(codes).all() else None for codes in batches()) if views > 1 else [None]
+    if not write(path, (count, ROWS, WIDTH), packed):
+        write(path, (count, views, LAYERS, WIDTH), batches())
 
 
-def _write(path: Path, shape: tuple[int, ...], batches: Iterable[Codes | None]) -> bool:
-    """Write batches as one ``.npy`` file. False, and no whole file, if one of them is None."""
-    with path.open("wb") as file:
-        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, header)
-        for batch in batches:
-            if batch is None:
-                return False
-            file.write(np.ascontiguousarray(batch, "<f4").data)
+def write(path: Path, shape: tuple[int, ...], batches: Iterable[Codes | None]) -> bool:
+    """Write codes float32 [n, ...] that come in batches, and wait until they are on the disk.
+
+    A batch is computed while the system takes the one before, and the disk those before that: left to the end, the
+    disk's work takes as long again. So a batch must stay as it is until the next has come. Not through a memory map: a
+    full disk is an error then (OSError), and no signal. False, and no whole file, if a batch is None.
+    """
+    try:
+        with path.open("wb") as file, ThreadPoolExecutor(1) as writer, ThreadPoolExecutor(1) as syncer:
+            np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+            writing, syncing = writer.submit(lambda: 0), syncer.submit(lambda: None)
+            for batch in batches:
+                writing.result()
+                if batch is None:
+                    return False
+                writing = writer.submit(file.write, np.ascontiguousarray(batch, "<f4").data.cast("B"))
+                if syncing.done():
+                    syncing.result()
+                    syncing = syncer.submit(os.fsync, file.fileno())
+            writing.result()
+            syncing.result()
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     return True
 
 

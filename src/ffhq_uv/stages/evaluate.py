@@ -1,5 +1,6 @@
-"""evaluate: the measurements of both data sets -> metrics/quality.json, the quality table; the same by category and
-skin tone in plots/quality_by_category.csv.
+"""evaluate: the measurements of both data sets -> metrics/quality.json and plots/quality.png, the quality table; the
+same by category and skin tone in plots/quality_by_category.csv; metrics/categories.json and plots/balance.png say who
+is left after the filter and after interpolation.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from numpy.typing import NDArray
 from ffhq_uv.config import Config
 from ffhq_uv.quality.identity_std import identity_std, identity_std_bootstrap
 from ffhq_uv.quality.interval import mean_interval
-from ffhq_uv.quality.tone_class import ita_class
+from ffhq_uv.quality.tone_class import CLASSES, ita_class
+from ffhq_uv.selection.balance import balance
 from ffhq_uv.stages import files
+from ffhq_uv.stages.balance_figure import draw_balance
+from ffhq_uv.stages.quality_figure import draw_quality
 from ffhq_uv.stages.table import markdown
 
 INTERVAL = (0.025, 0.975)
@@ -45,6 +49,13 @@ def run(config: Config) -> None:
     spread = None if reference is None else reference[0]
     rows = [part for name, (table, groups) in parts.items() for part in _by_group(name, table, groups, spread)]
     files.write_csv(files.PLOTS / "quality_by_category.csv", pl.concat(rows))
+    draw_quality(quality)
+    balances = {
+        "category": _balance(source, kept, new, began, _recipes()),
+        "skin_tone": _balance(source, kept, new, _tones(source), _tones(new)).sort(_lightest_first()),
+    }
+    files.write_metrics("categories", {by: _counts(table) for by, table in balances.items()})
+    draw_balance(balances)
     print(markdown(quality))
 
 
@@ -84,11 +95,10 @@ def _by_group(
 ) -> list[pl.DataFrame]:
     """A row a category and a row a skin tone: data_set, by, group, samples, share (0..1), id_std_percent, bs_error.
 
-    categories    id, category
+    categories    id, group
     reference     ID std of the reference; without one, and of a single sample, the ID std is null
     """
-    tones = measured.select("id", pl.col("skin_tone").map_elements(ita_class, pl.String).alias("group"))
-    groupings = {"category": categories.rename({"category": "group"}), "skin tone": tones}
+    groupings = {"category": categories, "skin tone": _tones(measured)}
     tables = []
     for by, groups in groupings.items():
         joined = measured.join(groups.drop_nulls("group"), on="id").partition_by("group", as_dict=True)
@@ -113,16 +123,49 @@ BY_GROUP = {
 }
 
 
+def _balance(
+    source: pl.DataFrame, kept: pl.DataFrame, new: pl.DataFrame, before: pl.DataFrame, after: pl.DataFrame
+) -> pl.DataFrame:
+    """What `balance` says of the filter, a row a group, and ``made``, the new samples of the group.
+
+    before, after    id, group: of the source's samples and of the new ones
+    """
+    groups = source.select("id").join(before, on="id", how="left", maintain_order="left")["group"].fill_null("none")
+    made = new.join(after, on="id").group_by("group").agg(pl.len().cast(pl.Int64).alias("made"))
+    filtered = balance(groups, source["id"].is_in(kept["id"].implode()))
+    return (
+        filtered.join(made, on="group", how="full", coalesce=True)
+        .with_columns(pl.col("before", "after", "made").fill_null(0))
+        .sort("group")
+    )
+
+
+def _counts(table: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """Of every group: its samples in the source, how many of them the filter keeps, and how many new ones are made."""
+    names = {"before": "source", "after": "kept", "kept_share": "kept_share", "made": "made"}
+    return {row["group"]: {name: row[key] for key, name in names.items()} for row in table.iter_rows(named=True)}
+
+
+def _tones(measured: pl.DataFrame) -> pl.DataFrame:
+    """id and group: the class of each sample's skin tone, null where it was not measured."""
+    return measured.select("id", pl.col("skin_tone").map_elements(ita_class, pl.String).alias("group"))
+
+
+def _lightest_first() -> pl.Expr:
+    names = [name for _, name in CLASSES]
+    return pl.col("group").replace_strict(names, range(len(names)), default=len(names))
+
+
 def _began_in() -> pl.DataFrame:
-    """id and category of the source's samples, also of those that the filter dropped where theirs still exists."""
+    """id and group, its category, of the source's samples, also of those dropped by the filter where theirs exists."""
     table = files.read_table(files.CATEGORIES)
-    merged = table.drop_nulls("category").select("fine", "category").unique()
-    return table.select("id", "fine").join(merged, on="fine").select("id", "category")
+    merged = table.drop_nulls("category").select("fine", group="category").unique()
+    return table.select("id", "fine").join(merged, on="fine").select("id", "group")
 
 
 def _recipes() -> pl.DataFrame:
-    """id and category of the new samples."""
-    return files.read_table(files.RECIPES).select("id", "category")
+    """id and group, its category, of the new samples."""
+    return files.read_table(files.RECIPES).select("id", group="category")
 
 
 def _measured(path: Path) -> pl.DataFrame:

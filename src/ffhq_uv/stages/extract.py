@@ -22,6 +22,7 @@ from ffhq_uv.archive.writing import (
     write_face_latents,
     write_meta_info,
     write_uv_map,
+    write_zip,
 )
 from ffhq_uv.config import Config, ConfigError
 from ffhq_uv.selection.filter import Criterion, hold, summarise
@@ -106,7 +107,7 @@ def run(config: Config) -> None:
         check_failures(measurements["reason"], config.failures.max_share, "extract")
         made = recipes.join(verdict.filter(pl.col("status") == "kept"), on="id", how="semi")
         with files.replacing_directory(files.INTERPOLATED) as out:
-            _link(run.work, made["id"], out)
+            _publish(run.work, made["id"], out)
             write_meta_info(out / "meta-info.json", _meta_info(made, config.interpolate.record_parents))
         rejected = verdict.filter(pl.col("status") == "dropped")
         files.write_table(files.REJECTED, rejected)
@@ -196,15 +197,23 @@ def _make(
     return rows, written
 
 
-def _link(work: Work, ids: pl.Series, out: Path) -> None:
-    """Give the samples' files their places in the data set; they stay in the work too, and take no space twice."""
-    for id in ids:
-        for source, target in zip(sample_files(work.folder, id), sample_files(out, id), strict=True):
+def _publish(work: Work, ids: pl.Series, out: Path) -> None:
+    """Put the samples' maps and codes into the data set: maps in folders of 1,000, codes in zips of 1,000.
+
+    Both are published layouts. 100,000 maps are what DVC can look through in seconds; with three files of codes for
+    each, it could not. Maps stay in the work too, as hard links, and take no space twice.
+    """
+    for chunk, samples in pl.DataFrame({"id": ids}).group_by(pl.col("id").str.head(3), maintain_order=True):
+        files_of = {id: sample_files(work.folder, id) for id in samples["id"]}
+        for id, (source, *_) in files_of.items():
+            target = sample_files(out, id)[0]
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
                 target.hardlink_to(source)
             except OSError:  # another disk, or one without hard links
                 shutil.copyfile(source, target)
+        codes = ((f"{id}/{path.name}", path.read_bytes()) for id, (_, *paths) in files_of.items() for path in paths)
+        write_zip(out / "face-latents" / f"{chunk[0]}.zip", codes)
 
 
 def _shown(work: Work, id: str) -> Path:

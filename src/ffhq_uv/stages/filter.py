@@ -32,6 +32,14 @@ COLUMNS = {"none": "bs_error", "mean_luma": "bs_error_of_luma"}
 
 TONES = [name for _, name in CLASSES]
 
+MEASURED_BY = {
+    "bs_error": "every run measures it",
+    "valid_area_ratio": "every run measures it",
+    "expression": "expression=coefficients, recogniser, recorded or emotions measures it",
+    "light": "light=dpr measures it",
+}
+"""What a criterion that is on but was not measured needs."""
+
 SHOWN, CELL = 6, 80
 """Maps in a row of plots/borderline.png, and their side, pixels."""
 
@@ -39,7 +47,7 @@ SHOWN, CELL = 6, 80
 def run(config: Config) -> None:
     """Judge every sample; show what the bounds do."""
     measurements = files.read_table(files.MEASUREMENTS)
-    criteria = resolve(measurements, _criteria(config))
+    criteria = _resolved(measurements, _criteria(config))
     verdicts = judge(measurements, criteria)
     kept = verdicts.filter(pl.col("status") == "kept")
     files.write_table(files.KEPT, kept.select("id"))
@@ -58,8 +66,9 @@ def run(config: Config) -> None:
     metrics["skin_tone_kept_share"] = dict(ours.select("skin_tone", "kept_share").iter_rows())
     files.write_metrics("filter", metrics)
 
-    columns = {"bs_error": COLUMNS[config.filter.bs_error.normalise]}
-    draw(measurements, [columns.get(name, name) for name in FAULTS.values()], criteria, kept["id"], tones)
+    columns = [COLUMNS[config.filter.bs_error.normalise], "valid_area_ratio", "expression", "light"]
+    measured = [column for column in columns if measurements[column].is_finite().any()]
+    draw(measurements, measured, criteria, kept["id"], tones)
     contact_sheet(files.PLOTS / "borderline.png", _borderline(verdicts, criteria, limits(config)), CELL)
     print(f"kept {metrics['kept']:,} of {metrics['in']:,} samples, {metrics['failed']:,} failed before")
 
@@ -80,6 +89,20 @@ def _criteria(config: Config) -> list[Criterion]:
         quantile = light.quantile if light.max is None else None
         criteria.append(Criterion("light", "light", "max", light.max, quantile))
     return criteria
+
+
+def _resolved(measurements: pl.DataFrame, criteria: Sequence[Criterion]) -> tuple[Criterion, ...]:
+    """The criteria with bounds. Raises ValueError that names stage and file for one that was not measured."""
+    resolved: list[Criterion] = []
+    for criterion in criteria:
+        try:
+            resolved += resolve(measurements, [criterion])
+        except ValueError as error:
+            raise ValueError(
+                f"{files.MEASUREMENTS}, made by the stage measure: {error} ({MEASURED_BY[criterion.name]}; "
+                f"filter.{criterion.name} switches it)"
+            ) from error
+    return tuple(resolved)
 
 
 def _normalised(measurements: pl.DataFrame, criteria: Sequence[Criterion], normalise: str) -> list[Criterion]:

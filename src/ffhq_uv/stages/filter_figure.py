@@ -21,6 +21,7 @@ LABELS = {
     "bs_error_of_luma": "BS error, % of the map's mean luma",
     "valid_area_ratio": "valid area ratio",
     "expression": "expression score, 0 is neutral",
+    "light": "unevenness of the light on the front face, 0 is even",
 }
 NORMALISATIONS = {"none": "BS error in grey levels", "mean_luma": "BS error in % of mean luma"}
 KEPT, DROPPED = "#3b75af", "#d9b48f"
@@ -33,19 +34,23 @@ def draw(
     kept: pl.Series,
     tones: pl.DataFrame,
 ) -> None:
-    """Write the figure: three distributions, and the balance of skin tones under both normalisations of BS error.
+    """Write the figure: the distributions, and the balance of skin tones under both normalisations of BS error.
 
+    columns     the measurements to show
     criteria    resolved: their bounds are drawn
     kept        ids
     tones       normalise, skin_tone, kept_share, low, high
     """
-    figure = Figure(figsize=(10, 7), dpi=DPI, layout="constrained")
+    rows = len(columns) // 2 + 1
+    figure = Figure(figsize=(10, 3.5 * rows), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(2, 2).ravel()
+    panels = figure.subplots(rows, 2, squeeze=False).ravel()
     for axes, column in zip(panels, columns, strict=False):
         bound = next((criterion.bound for criterion in criteria if criterion.column == column), None)
         _distribution(axes, measurements, column, bound, kept)
-    _balance(panels[-1], tones)
+    _balance(panels[len(columns)], tones)
+    for axes in panels[len(columns) + 1 :]:
+        axes.set_axis_off()
     with files.replacing(files.PLOTS / "filter.png") as partial:
         figure.savefig(partial, format="png", metadata={"Software": None})
 

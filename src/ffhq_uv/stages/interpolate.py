@@ -21,6 +21,8 @@ def run(config: Config) -> None:
         seed=config.seed,
         parents=section.parents,
         weights=section.weights,
+        beta=section.beta,
+        concentration=section.concentration,
         spare=section.gate.spare if section.gate.enabled else 0,
     )
     files.write_table(files.RECIPES, recipes)

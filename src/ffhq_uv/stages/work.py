@@ -114,7 +114,11 @@ def _lock(path: Path, *, shared: bool = False) -> Iterator[None]:
             lock.truncate(0)
             lock.write(f"process {os.getpid()} on {socket.gethostname()}")
             lock.flush()
-        yield
+        try:
+            yield
+        finally:
+            if not shared:
+                lock.truncate(0)
 
 
 def _remove(folder: Path) -> None:

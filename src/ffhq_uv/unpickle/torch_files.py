@@ -60,6 +60,9 @@ def read_torch(data: bytes, name: str) -> object:
     try:
         with Zip(data, MAX_RECORDS) as archive:
             root = _torch_root(archive.namelist(), (archive.directory.method == STORED).all())
+            order = f"{root}/byteorder"
+            if order in archive.directory.places and archive.read(order, 16) != b"little":
+                raise UnpickleError("refuses numbers that are not little-endian")
             storages: dict[tuple[str, str], np.ndarray[Any, Any]] = {}
 
             def storage(reference: object) -> np.ndarray[Any, Any]:

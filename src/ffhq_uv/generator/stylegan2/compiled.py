@@ -1,8 +1,7 @@
-"""torch.compile for the synthesis network, built once for a machine and found again by every later process."""
+"""torch.compile for the synthesis network on a GPU, built once and found again by every later process."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 
 import torch
@@ -16,10 +15,5 @@ def compiled(network: SynthesisNetwork) -> Callable[[Tensor], Tensor]:
 
     Inductor keeps what it built in TORCHINDUCTOR_CACHE_DIR (by default a folder for the user in the temporary
     directory), by the code, the shapes and the parameters: another process with the same checkpoint starts from there.
-    Raises RuntimeError on a CPU without a C++ compiler.
     """
-    if network.device.type == "cpu" and not any(map(shutil.which, ("g++", "clang++", "c++"))):
-        raise RuntimeError(
-            "compile: true needs a C++ compiler (g++ or clang++) on a CPU; install one, or compile: false"
-        )
     return torch.compile(network, dynamic=False, fullgraph=True, options={"freezing": True})

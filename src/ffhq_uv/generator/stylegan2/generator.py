@@ -12,7 +12,7 @@ from torch import Tensor
 from ffhq_uv.generator.stylegan2.allocator import keep_freed_memory
 from ffhq_uv.generator.stylegan2.checkpoints import read_checkpoint
 from ffhq_uv.generator.stylegan2.compiled import compiled
-from ffhq_uv.generator.stylegan2.convolution import Winograd
+from ffhq_uv.generator.stylegan2.native import Native, native
 from ffhq_uv.generator.stylegan2.noise import Noise, set_noise
 
 Precision = Literal["float32", "float16", "bfloat16"]
@@ -24,11 +24,14 @@ class StyleGAN2Generator:
 
     checkpoint  any container that `read_checkpoint` reads
     noise       published | checkpoint | none | seed (`noise.Noise`); ``seed`` is for the last
-    precision   of the network's activations and kernels; styles and the image are float32 always.
-                float16 is for GPUs; bfloat16 pays on a CPU only if it has the instructions (avx512_bf16, AMX)
-    compile     build code for this machine: in float32 on a CPU our own convolution kernel (three seconds, once for a
-                machine), otherwise through torch.compile (minutes; cached too)
+    precision   of the network's activations and kernels; styles and the image are float32 always. On a CPU, compiled,
+                of the numbers that are multiplied only; not float16 there, and bfloat16 if it has the instructions
+    compile     build code for this machine: on a CPU our own C++ (two seconds, once for a machine), on a GPU through
+                torch.compile (minutes; cached too)
     batch       images drawn at once; a CPU draws them one after the other, which is as fast
+
+    Raises CheckpointError or FileNotFoundError for the checkpoint, ValueError for what this machine has no instructions
+    for, RuntimeError without a C++ compiler to compile with.
     """
 
     def __init__(
@@ -53,11 +56,10 @@ class StyleGAN2Generator:
             keep_freed_memory()
         _, network = read_checkpoint(checkpoint).networks()
         set_noise(network, noise, seed)
-        native = compile and on_cpu and precision == "float32"
-        winograd: Winograd = "native" if native else "torch" if on_cpu and not compile else "off"
-        self.network = network.to(self.device).prepare(_DTYPES[precision], winograd=winograd)
+        library = _library(precision) if compile and on_cpu else None
+        self.network = network.to(self.device).prepare(_DTYPES[precision], library)
         self.resolution = self.network.resolution
-        self._synthesize = compiled(self.network) if compile and not native else self.network
+        self._synthesize = compiled(self.network) if compile and not on_cpu else self.network
 
     def __call__(self, latents: Tensor, ids: Sequence[str]) -> tuple[Tensor, tuple[str | None, ...]]:
         """Faces uint8 [B, V, R, R, 3] of W+ codes float32 [B, V, L, 512], and per sample None or a reason.
@@ -87,6 +89,16 @@ class StyleGAN2Generator:
                 chunk = torch.cat([chunk, chunk[-1:].expand(self.batch - rows, -1, -1)])
             images[start : start + rows] = to_uint8(self._synthesize(chunk)[:rows]).cpu()
         return images
+
+
+def _library(precision: Precision) -> Native:
+    library = native()
+    if precision == "float16" or (precision == "bfloat16" and not library.bfloat16):
+        raise ValueError(
+            f"precision: {precision} with compile: true, but this processor cannot multiply {precision} "
+            "(bfloat16 takes avx512_bf16): set precision: float32"
+        )
+    return library
 
 
 def to_uint8(image: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The C++ kernel of `winograd.cpp`: built once for this machine, found again by every later process."""
+"""The C++ beside this file: built once for this machine, found again by every later process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -20,76 +23,127 @@ from torch import Tensor
 
 from ffhq_uv.generator.stylegan2.winograd import winograd_kernel
 
-SOURCE = Path(__file__).with_name("winograd.cpp")
+FOLDER = Path(__file__).parent
+SOURCES = [FOLDER / "winograd.cpp", FOLDER / "rgb.cpp"]
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-shared", "-fPIC")
-LARGEST_STRIP = 32
-"""Tiles that are transformed together; theirs and the kernel's share of a point fit the caches of a core."""
+LARGEST_GROUP = 256
+"""Output channels that one call computes: between transforming the input again and too little for every thread."""
 
 
-class NativeWinograd:
-    """The built kernel. Raises RuntimeError without a C++ compiler, or where the build computes something else."""
+class _Layer(ctypes.Structure):
+    """The same as in `winograd.cpp`."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("x", "styles", "kernel", "norms", "noise", "bias", "out")),
+        *((name, ctypes.c_long) for name in ("height", "width", "inputs", "outputs")),
+        ("clamp", ctypes.c_float),
+    )
+
+
+class Native:
+    """The built library. It uses as many threads as torch does, and their number changes no bit.
+
+    Raises RuntimeError without a C++ compiler, or where the build computes something else than torch.
+
+    panel       channels of an output must be a multiple of it, of an input of half of it
+    bfloat16    whether this processor multiplies bfloat16
+    """
 
     def __init__(self) -> None:
         library = ctypes.CDLL(str(_built()))
-        library.lanes.restype = ctypes.c_long
-        self.lanes: int = library.lanes()
-        self._convolve = library.convolve
-        self._convolve.argtypes = [*[ctypes.c_void_p] * 6, *[ctypes.c_long] * 5, ctypes.c_float, *[ctypes.c_long] * 3]
-        self._convolve.restype = None
+        self.panel: int = library.panel()
+        self.bfloat16 = bool(library.multiplies_bfloat16())
+        self._convolve, self._to_rgb = library.convolve, library.to_rgb
+        self._convolve.argtypes = [ctypes.POINTER(_Layer), ctypes.c_bool, ctypes.c_bool, *[ctypes.c_long] * 4]
+        self._to_rgb.argtypes = [*[ctypes.c_void_p] * 5, *[ctypes.c_long] * 3, ctypes.c_float, *[ctypes.c_long] * 2]
         self._check()
 
-    def fits(self, inputs: int, outputs: int) -> bool:
-        """Whether it can convolve between these numbers of channels (outputs of an up-convolution: in all phases)."""
-        return inputs % self.lanes == 0 and outputs % (2 * self.lanes) == 0
-
-    def __call__(
-        self, x: Tensor, kernel: Tensor, noise: Tensor, bias: Tensor, *, up: int = 1, slope: float = 0.2
+    def convolve(
+        self,
+        x: Tensor,
+        styles: Tensor,
+        kernel: Tensor,
+        norms: Tensor,
+        noise: Tensor,
+        bias: Tensor,
+        *,
+        up: bool,
+        clamp: float | None,
     ) -> Tensor:
-        """Convolve, add noise and bias, leaky ReLU.
+        """A layer: scale the inputs, convolve, scale the outputs, add noise and bias, leaky ReLU of slope 0.2, clamp.
 
-        x           float32 [1, I, H, W], channels last in memory
-        kernel      float32 [36, I, up * up * O], a `winograd_kernel`; the phase (row, column) is the outer channel
-        noise       float32 [up * H, up * W]
+        x           float32 [N, I, H, W], channels last in memory
+        styles      float32 [N, I]
+        kernel      `winograd_kernel`, float32 or bfloat16: what is multiplied; the rest is float32
+        norms       float32 [N, O]
+        noise       float32 [H, W], of twice the size if ``up``
         bias        float32 [O]
 
-        Returns float32 [1, O, up * H, up * W], channels last in memory. Uses as many threads as torch does.
+        Returns float32 [N, O, H, W], or of twice the size, channels last in memory.
         """
-        _, inputs, height, width = x.shape
-        outputs, channels = kernel.shape[2], kernel.shape[2] // up**2
-        x, kernel = x.contiguous(memory_format=torch.channels_last), kernel.contiguous()
+        samples, inputs, height, width = x.shape
+        outputs = len(bias)
+        x, styles, norms = x.contiguous(memory_format=torch.channels_last), styles.contiguous(), norms.contiguous()
         noise, bias = noise.contiguous(), bias.contiguous()
-        out = torch.empty(1, up * height, up * width, channels).permute(0, 3, 1, 2)
-        strip = math.gcd(LARGEST_STRIP, width // 4)
-        scratch = torch.empty(torch.get_num_threads(), 36 * strip * (inputs + outputs) + 6 * (4 * strip + 2) * inputs)
-        tensors = [each.data_ptr() for each in (x, kernel, noise, bias, out)]
+        out = torch.empty(samples, *noise.shape, outputs).permute(0, 3, 1, 2)
+        rows, group = height // 4 + up, min(outputs, LARGEST_GROUP)
+        groups = range(0, outputs, group)
+        parts = math.ceil(torch.get_num_threads() / len(groups))
+        for sample in range(samples):
+            tensors = (x[sample], styles[sample], kernel, norms[sample], noise, bias, out[sample])
+            sizes = (height, width, inputs, outputs, math.inf if clamp is None else clamp)
+            layer = _Layer(*(each.data_ptr() for each in tensors), *sizes)
+            _in_threads(
+                partial(self._convolve, layer, up, kernel.dtype == torch.bfloat16),
+                [(*span, first, min(first + group, outputs)) for first in groups for span in _spans(rows, parts)],
+            )
+        return out
 
-        def rows(thread: int) -> None:  # every n-th row of tiles: the threads end together
-            for row in range(thread, height // 4, len(scratch)):
-                sizes = (height, width, inputs, outputs, up, slope, strip, row, row + 1)
-                self._convolve(*tensors, scratch[thread].data_ptr(), *sizes)
+    def to_rgb(self, x: Tensor, weights: Tensor, bias: Tensor, smaller: Tensor, clamp: float | None) -> Tensor:
+        """x [N, I, H, W] with weights [N, 3, I] and bias [3], clamped, added to the image [N, 3, H/2, W/2], enlarged.
 
-        list(_threads(len(scratch)).map(rows, range(len(scratch))))
+        Everything float32; x and the image have their channels last in memory, as the image returned.
+        """
+        samples, inputs, height, width = x.shape
+        x, weights = x.contiguous(memory_format=torch.channels_last), weights.contiguous()
+        smaller, bias = smaller.contiguous(memory_format=torch.channels_last), bias.contiguous()
+        out = torch.empty(samples, height, width, 3).permute(0, 3, 1, 2)
+        sizes = (height, width, inputs, math.inf if clamp is None else clamp)
+        for sample in range(samples):
+            tensors = [each.data_ptr() for each in (x[sample], weights[sample], bias, smaller[sample], out[sample])]
+            _in_threads(partial(self._to_rgb, *tensors, *sizes), _spans(height, torch.get_num_threads()))
         return out
 
     def _check(self) -> None:
         generator = torch.Generator().manual_seed(0)
-        x = torch.randn(1, 2 * self.lanes, 8, 72, generator=generator)
-        weight = torch.randn(2 * self.lanes, 2 * self.lanes, 3, 3, generator=generator)
-        noise, bias = torch.randn(8, 72, generator=generator), torch.randn(2 * self.lanes, generator=generator)
-        expected = F.leaky_relu(F.conv2d(x, weight, bias, padding=1) + noise, 0.2)
-        if not torch.allclose(self(x, winograd_kernel(weight), noise, bias), expected, atol=1e-3):
-            raise RuntimeError(f"{SOURCE.name} computes something else here than torch; set compile: false")
+        x, weight = (torch.randn(1, self.panel, *size, generator=generator) for size in ((8, 72), (self.panel, 3, 3)))
+        weight, ones, noise = weight[0], torch.ones(1, self.panel), torch.randn(8, 72, generator=generator)
+        kernel = winograd_kernel(weight, torch.float32, self.panel, up=False)
+        result = self.convolve(x, ones, kernel, ones, noise, ones[0], up=False, clamp=None)
+        expected = F.leaky_relu(F.conv2d(x, weight, ones[0], padding=1) + noise, 0.2)
+        if not torch.allclose(result, expected, atol=1e-3):
+            raise RuntimeError(f"{SOURCES[0].name} computes something else here than torch; set compile: false")
 
 
 @functools.cache
-def native_winograd() -> NativeWinograd:
-    """The kernel, built or found (some three seconds once for a machine)."""
-    return NativeWinograd()
+def native() -> Native:
+    """The library, built or found (some five seconds once for a machine). Raises RuntimeError without a compiler."""
+    return Native()
+
+
+def _spans(rows: int, parts: int) -> list[tuple[int, int]]:
+    """(first, last) of parts of about the same size."""
+    edges = [rows * part // parts for part in range(parts + 1)]
+    return [(first, last) for first, last in pairwise(edges) if first < last]
+
+
+def _in_threads(function: Callable[..., None], parts: Iterable[tuple[int, ...]]) -> None:
+    list(_threads(torch.get_num_threads()).map(lambda part: function(*part), parts))
 
 
 @functools.cache
 def _threads(count: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(count, "winograd")
+    return ThreadPoolExecutor(count, "stylegan2")
 
 
 def _built() -> Path:
@@ -97,16 +151,19 @@ def _built() -> Path:
     if compiler is None:
         raise RuntimeError("compile: true needs a C++ compiler on a CPU; install g++ or clang++, or set compile: false")
     version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
-    key = hashlib.sha256(b"\0".join([SOURCE.read_bytes(), " ".join(FLAGS).encode(), version, _processor()])).hexdigest()
+    texts = [path.read_bytes() for path in (FOLDER / "vector.h", *SOURCES)]
+    key = hashlib.sha256(b"\0".join([*texts, " ".join(FLAGS).encode(), version, _processor()])).hexdigest()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ffhq_uv"
-    library = cache / f"winograd-{key[:16]}.so"
+    library = cache / f"stylegan2-{key[:16]}.so"
     if not library.exists():
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as folder:  # renamed when complete: processes may build at once
             built = Path(folder, library.name)
-            done = subprocess.run([compiler, *FLAGS, str(SOURCE), "-o", str(built)], capture_output=True, text=True)
+            command = [compiler, *FLAGS, *map(str, SOURCES), "-o", str(built)]
+            done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode:
-                raise RuntimeError(f"{compiler} cannot build {SOURCE.name}: {done.stderr.strip().splitlines()[:1]}")
+                reason = (done.stderr.strip().splitlines() or ["no reason given"])[0]
+                raise RuntimeError(f"{compiler} cannot build {SOURCES[0].name}: {reason}; set compile: false")
             os.replace(built, library)
     return library
 

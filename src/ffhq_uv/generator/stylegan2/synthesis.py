@@ -14,7 +14,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ffhq_uv.generator.stylegan2.convolution import Convolution, Winograd, convolution, upsample_image
+from ffhq_uv.generator.stylegan2.convolution import (
+    TorchConvolution,
+    WinogradConvolution,
+    convolution,
+    upsample_image,
+)
+from ffhq_uv.generator.stylegan2.native import Native
 
 EPSILON = 1e-8
 """Added to the squared norm of a modulated kernel."""
@@ -29,13 +35,13 @@ class Affine(nn.Module):
         self.bias = nn.Parameter(torch.empty(outputs))
 
     def forward(self, latent: Tensor) -> Tensor:
-        return F.linear(latent, self.weight / math.sqrt(latent.shape[1]), self.bias)
+        return F.linear(latent / math.sqrt(latent.shape[1]), self.weight, self.bias)
 
 
 class SynthesisLayer(nn.Module):
     """Modulated, demodulated 3x3 convolution (of an input of half the size if ``up``), noise, bias, leaky ReLU."""
 
-    convolution: Convolution
+    convolution: TorchConvolution | WinogradConvolution
     energy: Tensor
     noise: Tensor
     scaled_bias: Tensor
@@ -51,30 +57,26 @@ class SynthesisLayer(nn.Module):
         self.noise_const = nn.Buffer(torch.empty(size, size))
         self.noise_strength = nn.Parameter(torch.empty(()))
 
-    def prepare(self, dtype: torch.dtype, winograd: Winograd) -> None:
+    def prepare(self, dtype: torch.dtype, native: Native | None) -> None:
         """Lay out the kernel; the gain √2 after the leaky ReLU goes through it into everything before it."""
         gain = math.sqrt(2)
-        self.convolution = convolution(self.weight, self.size, up=self.up, dtype=dtype, winograd=winograd)
+        self.convolution = convolution(self.weight, self.size, up=self.up, dtype=dtype, clamp=self.clamp, native=native)
         self.energy = nn.Buffer(self.weight.square().sum((2, 3)), persistent=False)
+        dtype = torch.float32 if native else dtype
         self.noise = nn.Buffer((self.noise_const * self.noise_strength * gain).to(dtype), persistent=False)
         self.scaled_bias = nn.Buffer((self.bias * gain).to(dtype), persistent=False)
 
     def forward(self, x: Tensor, latent: Tensor) -> Tensor:
         styles = self.affine(latent) / math.sqrt(9 * x.shape[1])
         norms = math.sqrt(2) * (styles.square() @ self.energy.T + EPSILON).rsqrt()
-        pixels = x.shape[2] * x.shape[3]
-        if len(x) == 1 and self.convolution.taps * len(self.weight) < pixels:  # the kernel is smaller than x
-            x = self.convolution(x, norms.T * styles, self.scaled_bias, self.noise)
-        else:
-            peak = styles.abs().amax(1, keepdim=True)  # cancels; keeps half precision in its range
-            x = self.convolution.convolve(x * _per_channel(styles / peak, x))
-            x = x.mul_(_per_channel(norms * peak, x)).add_(_per_channel(self.scaled_bias, x))
-            x = F.leaky_relu_(x.add_(self.noise), 0.2)
-        return x if self.clamp is None else x.clamp_(-self.clamp, self.clamp)
+        y: Tensor = self.convolution(x, styles, norms, self.scaled_bias, self.noise)
+        return y
 
 
 class ToRGB(nn.Module):
     """Modulated 1x1 convolution to red, green and blue, float32 [N, 3, H, W]; not demodulated."""
+
+    native: Native | None
 
     def __init__(self, inputs: int, latent_width: int, clamp: float | None) -> None:
         super().__init__()
@@ -83,14 +85,21 @@ class ToRGB(nn.Module):
         self.bias = nn.Parameter(torch.empty(3))
         self.affine = Affine(latent_width, inputs)
 
-    def forward(self, x: Tensor, latent: Tensor) -> Tensor:
+    def prepare(self, native: Native | None) -> None:
+        self.native = native if native and self.weight.shape[1] % native.panel == 0 else None
+
+    def forward(self, x: Tensor, latent: Tensor, smaller: Tensor | None = None) -> Tensor:
+        """Added to the image of half the size, if there is one."""
         samples, inputs, height, width = x.shape
         styles = self.affine(latent) / math.sqrt(inputs)
-        weights = (styles[:, :, None] * self.weight[:, :, 0, 0].T).to(x.dtype)  # [N, I, 3]
+        weights = styles[:, None] * self.weight[:, :, 0, 0]  # [N, 3, I]
+        if self.native and smaller is not None:
+            return self.native.to_rgb(x, weights, self.bias, smaller, self.clamp)
         pixels = x.permute(0, 2, 3, 1).reshape(samples, height * width, inputs)
-        rgb: Tensor = (pixels @ weights).float() + self.bias
+        rgb: Tensor = (pixels @ weights.to(x.dtype).mT).float() + self.bias
         rgb = rgb if self.clamp is None else rgb.clamp_(-self.clamp, self.clamp)
-        return rgb.reshape(samples, height, width, 3).permute(0, 3, 1, 2)
+        rgb = rgb.reshape(samples, height, width, 3).permute(0, 3, 1, 2)
+        return rgb if smaller is None else upsample_image(smaller) + rgb
 
 
 class SynthesisBlock(nn.Module):
@@ -105,7 +114,7 @@ class SynthesisBlock(nn.Module):
     def forward(self, x: Tensor, image: Tensor, latents: Tensor) -> tuple[Tensor, Tensor]:
         x = self.conv0(x, latents[:, 0])
         x = self.conv1(x, latents[:, 1])
-        return x, upsample_image(image) + self.torgb(x, latents[:, 2])
+        return x, self.torgb(x, latents[:, 2], image)
 
 
 class FirstBlock(nn.Module):
@@ -142,15 +151,19 @@ class SynthesisNetwork(nn.Module):
             block = SynthesisBlock(channels[below], channels[size], size, latent_width, clamp)
             self.add_module(f"b{size}", block)
 
-    def prepare(self, dtype: torch.dtype = torch.float32, *, winograd: Winograd = "torch") -> SynthesisNetwork:
+    def prepare(self, dtype: torch.dtype = torch.float32, native: Native | None = None) -> SynthesisNetwork:
         """Derive from the parameters what drawing needs; call it again when they, or their device, change.
 
         dtype       of activations and kernels; styles, norms and the image stay float32
-        winograd    the form of large convolutions that is faster on a CPU, with the same rounding error
+        native      on a CPU, the library that computes the large layers; it holds activations in float32, and
+                    multiplies numbers of ``dtype``
         """
-        self.dtype = dtype
-        for layer in self.layers():
-            layer.prepare(dtype, winograd)
+        self.dtype = torch.float32 if native else dtype
+        for module in self.modules():
+            if isinstance(module, SynthesisLayer):
+                module.prepare(dtype, native)
+            elif isinstance(module, ToRGB):
+                module.prepare(native)
         return self
 
     def layers(self) -> list[SynthesisLayer]:
@@ -170,7 +183,3 @@ class SynthesisNetwork(nn.Module):
         for step, size in enumerate(self.sizes[1:]):
             x, image = self.get_submodule(f"b{size}")(x, image, latents[:, 2 * step + 1 : 2 * step + 4])
         return image
-
-
-def _per_channel(values: Tensor, x: Tensor) -> Tensor:
-    return values.to(x.dtype)[..., :, None, None]

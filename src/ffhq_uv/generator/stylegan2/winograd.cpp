@@ -1,122 +1,278 @@
-// Winograd's F(4x4, 3x3) for few channels, as one pass over the image: what winograd.py says in matrices, with the
-// tiles of a strip kept in the cache, and noise, bias and the leaky ReLU applied before a pixel is first written.
-// The factor `up` (1 or 2) interleaves up * up groups of output channels into an image of up times the size.
-// Channels last, float32. Built by native.py for the machine that it runs on.
+// The 3x3 convolutions of StyleGAN2 by Winograd's way (winograd.py has the kernels), as one pass over the image: styles
+// on the way in; norms, noise, bias and the leaky ReLU on the way out; all between stays in the cache of a core.
+// Channels last. Built by native.py for the machine that it runs on.
 
-#ifdef __AVX512F__
-constexpr long LANES = 16, BLOCK = 12;
-#else
-constexpr long LANES = 8, BLOCK = 6;  // BLOCK * 2 accumulators fill the registers
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "vector.h"
+
+constexpr long TILES = 36;  // transformed together: a few hundred kB, in a core's second cache
+constexpr long ROWS = LANES == 16 ? 12 : 6, PANEL = 2 * LANES;  // of one product: its sums fill the registers
+
+#define UNROLLED _Pragma("GCC unroll 16") for
+
+struct Layer {
+  const float *x;       // [height, width, inputs]
+  const float *styles;  // [inputs], factors of the inputs
+  const void *kernel;   // [products, products, outputs / PANEL, inputs / DEPTH, PANEL, DEPTH]
+  const float *norms;   // [outputs], factors of the outputs
+  const float *noise;   // [up * height, up * width]
+  const float *bias;    // [outputs]
+  float *out;           // [up * height, up * width, outputs]
+  long height, width, inputs, outputs;
+  float clamp;  // bound on the outputs
+};
+
+// ---- The two convolutions, along one axis: PRODUCTS of sums of INPUTS places give OUTPUTS places. ------------------
+
+// F(4, 3) with the points 0, ±A, ±B and infinity
+struct Same {
+  static constexpr long INPUTS = 6, PRODUCTS = 6, OUTPUTS = 4, UP = 1;
+  static constexpr float A = 3.f / 4, B = 3.f / 2, A2 = A * A, B2 = B * B, AB2 = A2 * B2;
+
+  static void enter(const Vector d[INPUTS], Vector v[PRODUCTS]) {
+    Vector near_a = d[4] - B2 * d[2], far_a = A * d[3] - A * B2 * d[1];
+    Vector near_b = d[4] - A2 * d[2], far_b = B * d[3] - B * A2 * d[1];
+    constexpr float OF_A = 1 / (2 * A2 * (A2 - B2)), OF_B = 1 / (2 * B2 * (B2 - A2));
+    v[0] = d[0] - (A2 + B2) / AB2 * d[2] + 1 / AB2 * d[4];
+    v[1] = OF_A * (near_a + far_a);
+    v[2] = OF_A * (near_a - far_a);
+    v[3] = OF_B * (near_b + far_b);
+    v[4] = OF_B * (near_b - far_b);
+    v[5] = d[5] - (A2 + B2) * d[3] + AB2 * d[1];
+  }
+
+  static void leave(const Vector m[PRODUCTS], Vector y[OUTPUTS]) {
+    Vector sum_a = m[1] + m[2], difference_a = m[1] - m[2], sum_b = m[3] + m[4], difference_b = m[3] - m[4];
+    y[0] = m[0] + sum_a + sum_b;
+    y[1] = A * difference_a + B * difference_b;
+    y[2] = A2 * sum_a + B2 * sum_b;
+    y[3] = A * A2 * difference_a + B * B2 * difference_b + m[5];
+  }
+};
+
+// Transposed, stride 2: even places by F(4, 2) with the points ±A, ±B and infinity, odd places see the middle tap only
+struct Up {
+  static constexpr long INPUTS = 5, PRODUCTS = 9, OUTPUTS = 8, UP = 2;
+  static constexpr float A = 1.f / 2, B = 5.f / 4, A2 = A * A, B2 = B * B;
+
+  static void enter(const Vector d[INPUTS], Vector v[PRODUCTS]) {
+    Vector near_a = A * d[2] - A * B2 * d[0], far_a = d[3] - B2 * d[1];
+    Vector near_b = B * d[2] - B * A2 * d[0], far_b = d[3] - A2 * d[1];
+    constexpr float OF_A = 1 / (2 * A * (A2 - B2)), OF_B = 1 / (2 * B * (B2 - A2));
+    v[0] = OF_A * (near_a + far_a);
+    v[1] = OF_A * (near_a - far_a);
+    v[2] = OF_B * (near_b + far_b);
+    v[3] = OF_B * (near_b - far_b);
+    v[4] = d[4] - (A2 + B2) * d[2] + A2 * B2 * d[0];
+    UNROLLED(long i = 0; i < 4; i++) v[5 + i] = d[1 + i];
+  }
+
+  static void leave(const Vector m[PRODUCTS], Vector y[OUTPUTS]) {
+    Vector sum_a = m[0] + m[1], difference_a = m[0] - m[1], sum_b = m[2] + m[3], difference_b = m[2] - m[3];
+    y[0] = sum_a + sum_b;
+    y[2] = A * difference_a + B * difference_b;
+    y[4] = A2 * sum_a + B2 * sum_b;
+    y[6] = A * A2 * difference_a + B * B2 * difference_b + m[4];
+    UNROLLED(long i = 0; i < 4; i++) y[2 * i + 1] = m[5 + i];
+  }
+};
+
+// ---- The two precisions of the products; their sums are float32. --------------------------------------------------
+
+struct Float32 {
+  typedef float Number;
+  static constexpr long DEPTH = 1;
+  static void put(Number *to, Vector value) { store(to, value); }
+  static Vector times(Vector sum, const Number *left, const Number *right) { return sum + *left * load(right); }
+};
+
+#ifdef __AVX512BF16__
+struct BFloat16 {
+  typedef uint16_t Number;
+  static constexpr long DEPTH = 2;  // inputs that one instruction multiplies and sums
+  static void put(Number *to, Vector value) { _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh(value)); }
+  static Vector times(Vector sum, const Number *left, const Number *right) {
+    int pair;
+    memcpy(&pair, left, sizeof pair);
+    return _mm512_dpbf16_ps(sum, (__m512bh)_mm512_set1_epi32(pair), (__m512bh)_mm512_loadu_si512(right));
+  }
+};
 #endif
 
-typedef float Vector __attribute__((vector_size(LANES * 4)));
-typedef float Unaligned __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
-
-static inline Vector load(const float *from) { return *(const Unaligned *)from; }
-static inline void store(float *to, Vector value) { *(Unaligned *)to = value; }
-
-// B' of winograd.py (points 0, ±3/4, ±3/2, infinity) applied to six places
-static inline void to_points(const Vector d[6], Vector v[6]) {
-  Vector even1 = 32.f / 27.f * d[2] - 128.f / 243.f * d[4], odd1 = 8.f / 9.f * d[1] - 32.f / 81.f * d[3];
-  Vector even2 = 32.f / 243.f * d[4] - 2.f / 27.f * d[2], odd2 = 16.f / 81.f * d[3] - 1.f / 9.f * d[1];
-  v[0] = d[0] - 20.f / 9.f * d[2] + 64.f / 81.f * d[4];
-  v[1] = even1 + odd1;
-  v[2] = even1 - odd1;
-  v[3] = even2 + odd2;
-  v[4] = even2 - odd2;
-  v[5] = 81.f / 64.f * d[1] - 45.f / 16.f * d[3] + d[5];
-}
-
-// A' of winograd.py
-static inline void from_points(const Vector m[6], Vector y[4]) {
-  Vector sum1 = m[1] + m[2], difference1 = m[1] - m[2], sum2 = m[3] + m[4], difference2 = m[3] - m[4];
-  y[0] = m[0] + sum1 + sum2;
-  y[1] = 3.f / 4.f * difference1 + 3.f / 2.f * difference2;
-  y[2] = 9.f / 16.f * sum1 + 9.f / 4.f * sum2;
-  y[3] = 27.f / 64.f * difference1 + 27.f / 8.f * difference2 + m[5];
-}
-
-// ROWS rows and two vectors of columns of the product of [tiles, inputs] and [inputs, outputs]
-template <long ROWS>
-static inline void multiply(const float *a, const float *b, float *c, long inputs, long outputs) {
+// sums [ROWS, PANEL] = left [ROWS, inputs] right [inputs / DEPTH, PANEL, DEPTH]
+template <class Precision>
+static void multiply(const typename Precision::Number *left, long left_stride, const typename Precision::Number *right,
+                     float *out, long out_stride, long inputs) {
   Vector sums[ROWS][2];
-  for (long row = 0; row < ROWS; row++) sums[row][0] = sums[row][1] = Vector{};
-  for (long k = 0; k < inputs; k++) {
-    Vector left = load(b + k * outputs), right = load(b + k * outputs + LANES);
-    for (long row = 0; row < ROWS; row++) {
-      sums[row][0] += a[row * inputs + k] * left;
-      sums[row][1] += a[row * inputs + k] * right;
+  UNROLLED(long row = 0; row < ROWS; row++) sums[row][0] = sums[row][1] = Vector{};
+  for (long k = 0; k < inputs; k += Precision::DEPTH, right += PANEL * Precision::DEPTH)
+    UNROLLED(long row = 0; row < ROWS; row++) {
+      sums[row][0] = Precision::times(sums[row][0], left + row * left_stride + k, right);
+      sums[row][1] = Precision::times(sums[row][1], left + row * left_stride + k, right + LANES * Precision::DEPTH);
     }
-  }
-  for (long row = 0; row < ROWS; row++) {
-    store(c + row * outputs, sums[row][0]);
-    store(c + row * outputs + LANES, sums[row][1]);
+  UNROLLED(long row = 0; row < ROWS; row++) {
+    store(out + row * out_stride, sums[row][0]);
+    store(out + row * out_stride + LANES, sums[row][1]);
   }
 }
 
-template <long ROWS>
-static inline void multiply_rest(const float *a, const float *b, float *c, long rows, long inputs, long outputs) {
-  if (rows == ROWS) return multiply<ROWS>(a, b, c, inputs, outputs);
-  if constexpr (ROWS > 1) multiply_rest<ROWS - 1>(a, b, c, rows, inputs, outputs);
+// ---- A layer -------------------------------------------------------------------------------------------------------
+
+static inline Vector finished(const Layer &layer, Vector sum, long pixel, long channel) {
+  sum = load(layer.norms + channel) * sum + layer.noise[pixel] + load(layer.bias + channel);
+  Vector below = 0.2f * sum;
+  sum = sum > below ? sum : below;
+  sum = sum > layer.clamp ? layer.clamp + Vector{} : sum;
+  return sum < -layer.clamp ? -layer.clamp + Vector{} : sum;
 }
 
-extern "C" long lanes() { return LANES; }
+// What the transposed convolution gave, a few rows at a time, until the FIR (1, 3, 3, 1) / 4 along both axes took them
+struct Rows {
+  static constexpr long KEPT = 11;  // of one row of tiles, and the three before that the FIR still needs
+  const Layer &layer;
+  const long first_channel, channels, stride;
+  std::vector<float> places, sums;
 
-// x [height, width, inputs], kernel [36, inputs, outputs], noise [up * height, up * width], bias [outputs / up / up],
-// out [up * height, up * width, outputs / up / up]; rows of tiles from `first` to `last`; `strip` tiles at a time, which
-// divide width / 4; scratch [36 * strip * (inputs + outputs) + 6 * (4 * strip + 2) * inputs].
-extern "C" void convolve(const float *x, const float *kernel, const float *noise, const float *bias, float *out,
-                         float *scratch, long height, long width, long inputs, long outputs, long up, float slope,
-                         long strip, long first, long last) {
-  const long columns = 4 * strip + 2, strips = width / (4 * strip), channels = outputs / (up * up);
-  float *points = scratch, *products = points + 36 * strip * inputs, *rows = products + 36 * strip * outputs;
-  for (long down = first; down < last; down++)
-    for (long across = 0; across < strips; across++) {
-      const long top = 4 * down - 1, left = 4 * strip * across - 1;
-      for (long j = 0; j < columns; j++)
-        for (long c = 0; c < inputs; c += LANES) {
-          Vector d[6], v[6];
-          for (long i = 0; i < 6; i++) {
-            long row = top + i, column = left + j;
-            bool inside = row >= 0 && row < height && column >= 0 && column < width;
-            d[i] = inside ? load(x + (row * width + column) * inputs + c) : Vector{};
-          }
-          to_points(d, v);
-          for (long i = 0; i < 6; i++) store(rows + (i * columns + j) * inputs + c, v[i]);
-        }
-      for (long i = 0; i < 6; i++)
-        for (long tile = 0; tile < strip; tile++)
-          for (long c = 0; c < inputs; c += LANES) {
-            Vector d[6], v[6];
-            for (long j = 0; j < 6; j++) d[j] = load(rows + (i * columns + 4 * tile + j) * inputs + c);
-            to_points(d, v);
-            for (long j = 0; j < 6; j++) store(points + ((6 * i + j) * strip + tile) * inputs + c, v[j]);
-          }
-      for (long point = 0; point < 36; point++)
-        for (long o = 0; o < outputs; o += 2 * LANES)
-          for (long tile = 0; tile < strip; tile += BLOCK)
-            multiply_rest<BLOCK>(points + (point * strip + tile) * inputs, kernel + point * inputs * outputs + o,
-                                 products + (point * strip + tile) * outputs + o,
-                                 strip - tile < BLOCK ? strip - tile : BLOCK, inputs, outputs);
-      for (long tile = 0; tile < strip; tile++)
-        for (long o = 0; o < outputs; o += LANES) {
-          Vector half[6][4], m[6], y[4];
-          for (long j = 0; j < 6; j++) {
-            for (long i = 0; i < 6; i++) m[i] = load(products + ((6 * i + j) * strip + tile) * outputs + o);
-            from_points(m, half[j]);
-          }
-          const long phase = o / channels, channel = o % channels;
-          const Vector shift = load(bias + channel);
-          for (long i = 0; i < 4; i++) {
-            for (long j = 0; j < 6; j++) m[j] = half[j][i];
-            from_points(m, y);
-            for (long j = 0; j < 4; j++) {
-              long row = up * (4 * down + i) + phase / up;
-              long pixel = row * up * width + up * (4 * (strip * across + tile) + j) + phase % up;
-              Vector sum = y[j] + noise[pixel] + shift, below = slope * sum;
-              store(out + pixel * channels + channel, sum > below ? sum : below);
-            }
-          }
-        }
+  Rows(const Layer &layer, long first_channel, long channels)
+      : layer(layer), first_channel(first_channel), channels(channels), stride((2 * layer.width + 9) * channels),
+        places(KEPT * stride), sums(stride) {}
+
+  // a place of row -1, 0, ..., column -1, 0, ...; those at -1 are zero
+  float *at(long row, long column) { return &places[(row + 1) % KEPT * stride + (column + 1) * channels]; }
+
+  void filter(long row) {
+    const float *above = at(row - 1, -1), *here = at(row, -1), *next = at(row + 1, -1), *below = at(row + 2, -1);
+    for (long i = 0; i < (2 * layer.width + 3) * channels; i += LANES)
+      store(&sums[i], load(above + i) + load(below + i) + 3.f * (load(here + i) + load(next + i)));
+    for (long column = 0; column < 2 * layer.width; column++)
+      for (long c = 0; c < channels; c += LANES) {
+        const float *from = &sums[column * channels + c];
+        Vector sum = load(from) + load(from + 3 * channels) + 3.f * (load(from + channels) + load(from + 2 * channels));
+        const long pixel = row * 2 * layer.width + column, channel = first_channel + c;
+        store(layer.out + pixel * layer.outputs + channel, finished(layer, 1.f / 16 * sum, pixel, channel));
+      }
+  }
+};
+
+// A tile of the input from (top, left): its products are TILES * stride apart
+template <class Axis, class Precision>
+static void enter_tile(const Layer &layer, long top, long left, const float *zeros, typename Precision::Number *points,
+                       long stride) {
+  constexpr long INPUTS = Axis::INPUTS, PRODUCTS = Axis::PRODUCTS;
+  const float *pixels[INPUTS][INPUTS];
+  for (long i = 0; i < INPUTS; i++)
+    for (long j = 0; j < INPUTS; j++) {
+      const long y = top + i, x = left + j;
+      const bool inside = y >= 0 && y < layer.height && x >= 0 && x < layer.width;
+      pixels[i][j] = inside ? layer.x + (y * layer.width + x) * layer.inputs : zeros;
     }
+  for (long c = 0; c < layer.inputs; c += LANES) {
+    const Vector style = load(layer.styles + c);
+    Vector half[PRODUCTS][INPUTS];
+    UNROLLED(long j = 0; j < INPUTS; j++) {
+      Vector d[INPUTS], v[PRODUCTS];
+      UNROLLED(long i = 0; i < INPUTS; i++) {
+        __builtin_prefetch(pixels[i][j] + 8 * layer.inputs + c);  // the next tile but one: a quarter of the time at 1024
+        d[i] = style * load(pixels[i][j] + c);
+      }
+      Axis::enter(d, v);
+      UNROLLED(long i = 0; i < PRODUCTS; i++) half[i][j] = v[i];
+    }
+    UNROLLED(long i = 0; i < PRODUCTS; i++) {
+      Vector v[PRODUCTS];
+      Axis::enter(half[i], v);
+      UNROLLED(long j = 0; j < PRODUCTS; j++) Precision::put(points + (i * PRODUCTS + j) * TILES * stride + c, v[j]);
+    }
+  }
+}
+
+// The other way: take(row, column, channel, value) for every place of the tile of the output
+template <class Axis, class Take>
+static void leave_tile(const float *products, long channels, Take take) {
+  constexpr long PRODUCTS = Axis::PRODUCTS, OUTPUTS = Axis::OUTPUTS;
+  for (long o = 0; o < channels; o += LANES) {
+    Vector half[OUTPUTS][PRODUCTS];
+    UNROLLED(long j = 0; j < PRODUCTS; j++) {
+      Vector m[PRODUCTS], y[OUTPUTS];
+      UNROLLED(long i = 0; i < PRODUCTS; i++) m[i] = load(products + (i * PRODUCTS + j) * TILES * channels + o);
+      Axis::leave(m, y);
+      UNROLLED(long i = 0; i < OUTPUTS; i++) half[i][j] = y[i];
+    }
+    UNROLLED(long i = 0; i < OUTPUTS; i++) {
+      Vector y[OUTPUTS];
+      Axis::leave(half[i], y);
+      UNROLLED(long j = 0; j < OUTPUTS; j++) take(i, j, o, y[j]);
+    }
+  }
+}
+
+// `enter`, `multiply` and `leave` for TILES tiles at a time
+template <class Axis, class Precision>
+static void convolve(const Layer &layer, long first_row, long last_row, long first_channel, long last_channel) {
+  typedef typename Precision::Number Number;
+  constexpr long POINTS = Axis::PRODUCTS * Axis::PRODUCTS;
+  constexpr bool up = Axis::UP == 2;
+  const long inputs = layer.inputs, channels = last_channel - first_channel;
+  const long across = layer.width / 4 + up;          // transposed, the last place has a tile of its own
+  const long stride = inputs + 64 / sizeof(Number);  // rows of a power of two would share lines of the cache
+  static thread_local std::vector<Number> points;
+  static thread_local std::vector<float> products, zeros;
+  points.resize(POINTS * TILES * stride);
+  products.resize(POINTS * TILES * channels);
+  zeros.resize(inputs);
+  const long start = up && first_row > 0 ? first_row - 1 : first_row;  // the FIR looks back
+  Rows rows(layer, first_channel, up ? channels : 0);
+
+  for (long first = start * across; first < last_row * across; first += TILES) {
+    const long count = std::min(TILES, last_row * across - first);
+    for (long tile = 0; tile < count; tile++) {
+      const long down = (first + tile) / across, over = (first + tile) % across;
+      enter_tile<Axis, Precision>(layer, 4 * down - 1, 4 * over - 1, zeros.data(), &points[tile * stride], stride);
+    }
+    for (long point = 0; point < POINTS; point++)
+      for (long o = 0; o < channels; o += PANEL)
+        for (long tile = 0; tile < count; tile += ROWS)
+          multiply<Precision>(&points[(point * TILES + tile) * stride], stride,
+                              (const Number *)layer.kernel + (point * layer.outputs + first_channel + o) * inputs,
+                              &products[(point * TILES + tile) * channels + o], channels, inputs);
+    for (long tile = 0; tile < count; tile++) {
+      const long down = (first + tile) / across, over = (first + tile) % across;
+      leave_tile<Axis>(&products[tile * channels], channels, [&](long i, long j, long o, Vector value) {
+        if constexpr (up) {
+          store(rows.at(8 * down + i, 8 * over + j) + o, value);
+        } else {
+          const long pixel = (4 * down + i) * layer.width + 4 * over + j, channel = first_channel + o;
+          store(layer.out + pixel * layer.outputs + channel, finished(layer, value, pixel, channel));
+        }
+      });
+      if (up && over == across - 1) {  // a row of tiles is complete: eight rows can be filtered
+        const long least = first_row > 0 ? 8 * first_row - 2 : 0, end = 2 * layer.height;
+        for (long row = std::max(least, 8 * down - 2); row < std::min(end, 8 * down + 6); row++) rows.filter(row);
+      }
+    }
+  }
+}
+
+extern "C" long panel() { return PANEL; }
+
+extern "C" bool multiplies_bfloat16() {
+#ifdef __AVX512BF16__
+  return true;
+#else
+  return false;
+#endif
+}
+
+// From the first to, not with, the last row of tiles and channel. There are height / 4 rows of tiles, one more if up.
+extern "C" void convolve(const Layer *layer, bool up, [[maybe_unused]] bool bfloat16, long first_row, long last_row,
+                         long first_channel, long last_channel) {
+  auto function = up ? convolve<Up, Float32> : convolve<Same, Float32>;
+#ifdef __AVX512BF16__
+  if (bfloat16) function = up ? convolve<Up, BFloat16> : convolve<Same, BFloat16>;
+#endif
+  function(*layer, first_row, last_row, first_channel, last_channel);
 }

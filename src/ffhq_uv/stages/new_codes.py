@@ -1,0 +1,62 @@
+"""``codes out=FILE.npy``: the codes of the new samples, mixed by their recipes; no face is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from ffhq_uv.config import Config
+from ffhq_uv.selection.mix import Codes, Method, category_means, mix
+from ffhq_uv.stages import files
+from ffhq_uv.stages.codes import stored, write
+from ffhq_uv.stages.progress import progress
+
+BATCH = 64
+"""Samples mixed at once: 3.4 MB, or 7 MB of whole codes; beside them up to 256 MB of mapped parents' pages."""
+
+
+def write_new_codes(config: Config, out: Path) -> tuple[int, ...]:
+    """Write the codes of every recipe but the spare ones, in their order, in the form that the source's have.
+
+    Returns the shape, [n, 26, 512] or [n, 3, 18, 512]. Raises FileNotFoundError before the stage interpolate ran.
+    """
+    recipes = files.read_table(files.RECIPES).filter(~pl.col("spare"))
+    categories = files.read_table(files.CATEGORIES).select("id", "category")
+    people = files.read_table(files.INDEX).select("id").join(categories, on="id", how="left", maintain_order="left")
+    names = categories["category"].drop_nulls().unique().sort()
+    row = dict(people.select("id", pl.int_range(pl.len())).iter_rows())
+    group = {name: number for number, name in enumerate(names)}
+
+    rows = np.array([[row[id] for id in parents] for parents in recipes["parents"]])
+    weights = np.array(recipes["weights"].to_list(), np.float32)
+    groups = np.array([group[name] for name in recipes["category"]])
+    codes, method, means = stored(files.SAMPLE_CODES), config.interpolate.method, None
+    if method == "variance_preserving":
+        means = category_means(codes, np.array([group.get(name, -1) for name in people["category"]]), len(names))
+
+    shape = (len(recipes), *codes.shape[1:])
+    with progress(len(recipes), "codes") as bar, files.replacing(out) as partial:
+        write(partial, shape, in_batches(codes, rows, weights, method, means, groups, bar.update))
+    return shape
+
+
+def in_batches(
+    codes: Codes,
+    rows: NDArray[np.integer],
+    weights: Codes,
+    method: Method,
+    means: Codes | None,
+    groups: NDArray[np.integer],
+    done: Callable[[int], object],
+) -> Iterator[Codes]:
+    """The codes of new samples, mixed (`selection.mix.mix`) into two buffers in turn; ``done`` is told their number."""
+    two = np.empty((2, BATCH, *codes.shape[1:]), np.float32)
+    for number, start in enumerate(range(0, len(rows), BATCH)):
+        batch, block = slice(start, start + BATCH), two[number % 2, : len(rows) - start]
+        mix(codes, rows[batch], weights[batch], method=method, means=means, groups=groups[batch], out=block)
+        done(len(block))
+        yield block
