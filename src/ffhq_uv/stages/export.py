@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ffhq_uv import config as settings
 from ffhq_uv.analysis.deep3d import MODEL
 from ffhq_uv.analysis.morphable import MorphableModel
+from ffhq_uv.archive.containers import Archives
 from ffhq_uv.archive.latents import decode_latent
 from ffhq_uv.archive.writing import write_bytes
 from ffhq_uv.geometry import FRONT, VIEWS
@@ -51,9 +52,9 @@ def _find(id: str) -> tuple[Path, NDArray[np.float32]]:
     texture = files.INTERPOLATED / "uv-maps" / chunk / f"{id}.png"
     if not texture.is_file():
         raise FileNotFoundError(f"{texture}: no such sample; `dvc repro` makes the data set, map=PNG takes other maps")
-    folder = files.INTERPOLATED / "face-latents" / chunk / id
-    paths = [folder / f"{id}_{view}_latent.pt" for view in VIEWS]
-    return texture, np.stack([decode_latent(path.read_bytes(), str(path)) for path in paths])
+    locations = [f"face-latents/{chunk}.zip!{id}/{id}_{view}_latent.pt" for view in VIEWS]
+    with Archives(files.INTERPOLATED) as archives:
+        return texture, np.stack([decode_latent(archives.read(location), location) for location in locations])
 
 
 def _fitted(
