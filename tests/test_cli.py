@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ffhq_uv.__main__ import STAGES, TOOLS, main
+from ffhq_uv.__main__ import STAGES, main
+from ffhq_uv.tools import TOOLS
 
 
 def test_help_lists_every_command_and_how_to_override(capsys: pytest.CaptureFixture[str]) -> None:
@@ -15,7 +16,7 @@ def test_help_lists_every_command_and_how_to_override(capsys: pytest.CaptureFixt
         main(["--help"])
     shown = capsys.readouterr().out
     assert stopped.value.code == 0
-    assert all(command in shown for command in STAGES | TOOLS)
+    assert all(command in shown for command in [*STAGES, *TOOLS])
     assert "filter.bs_error.max=" in shown
 
 
