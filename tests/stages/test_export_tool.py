@@ -36,7 +36,7 @@ def test_a_sample_is_exported_on_its_fitted_head_and_a_map_on_the_mean_head(
         (["sample=2", "out=x"], "expected six digits"),
         (["sample=000999", "out=x"], "no such sample"),
         (["map=missing.png", "out=x"], "missing.png: no such UV map"),
-        (["map=dvc.yaml", "sample=000000", "out=x"], "export sample=ID out=FOLDER, or"),
+        (["map=dvc.yaml", "sample=000000", "out=x"], "export sample=ID out=FOLDER | map=PNG out=FOLDER"),
         (["map=params.txt", "out=x"], "params.txt: no PNG"),
     ],
 )
