@@ -1,10 +1,10 @@
 """Filter, classify, interpolate at the published size, on tables and codes drawn at random.
 
-    python benchmarks/selection.py [--people 54165] [--codes 100000] [--rounds 5] [--folder DIR]
+    python benchmarks/selection.py [--people 54165] [--codes 100000] [--folder DIR]
 
 --people    samples of the tables, and people whose codes are stored, 26 rows of 512 each (53 kB)
 --codes     new samples whose codes are written, from two parents each, drawn from all people; 0 to skip
---rounds    how often they are written; the methods and the disk's own rate take turns
+            (six times each way, the methods and the disk's own rate in every order)
 --folder    where to write: the disk to measure, with room for all these codes
 
 The disk's own rate is that of writing random numbers that are there already, block after block, and of one fsync in
@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import permutations
 from pathlib import Path
 from typing import get_args
 
@@ -83,7 +84,7 @@ def read_through(path: Path) -> None:
             pass
 
 
-def codes(folder: Path, people: int, new: int, rounds: int) -> None:
+def codes(folder: Path, people: int, new: int) -> None:
     """Print the rates at which new codes get to the disk, and the disk's own."""
     rng = np.random.default_rng(0)
     some = rng.normal(size=(BATCH, *CODE)).astype(np.float32)
@@ -109,8 +110,8 @@ def codes(folder: Path, people: int, new: int, rounds: int) -> None:
     for method in get_args(Method):
         ways[method] = partial(mixed, method=method)
     rates: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(rounds):
-        for name in np.roll(list(ways), turn):  # a disk may be fast for a while only: each comes first in turn
+    for order in permutations(ways):  # a disk may be fast for a while only: each follows each as often
+        for name in order:
             os.sync()
             read_through(folder / "codes.npy")
             start = time.perf_counter()
@@ -130,12 +131,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=int, default=54_165)
     parser.add_argument("--codes", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path)
     arguments = parser.parse_args()
     if arguments.codes:
         with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-            codes(Path(folder), arguments.people, arguments.codes, arguments.rounds)
+            codes(Path(folder), arguments.people, arguments.codes)
     print(f"peak RSS {peak():,.0f} MiB (bar 1,024 MiB)")
 
     people = population(arguments.people)
