@@ -1,4 +1,4 @@
-"""``pack out=FOLDER``: the new data set as tars of 1,000 samples, for a DVC remote or to be read in sequence (WebDataset)."""
+"""``pack out=FOLDER``: the new data set as tars of 1,000 samples, for a DVC remote or to be read in sequence."""
 
 from __future__ import annotations
 
