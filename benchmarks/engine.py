@@ -170,8 +170,8 @@ NODES = {"dask": dask_nodes, "ray": ray_nodes}
 def scaling() -> None:
     """Throughput with 1 and 2 workers, warm; what workers wait between shards; what they do."""
     rates = {}
-    print("| workers | samples/s | waiting between shards | " + " | ".join(PHASES) + " | time in two phases at once |")
-    print("| ---: |" + " ---: |" * (len(PHASES) + 3))
+    print("| workers | samples/s | waiting between shards | " + " | ".join(PHASES) + " |")
+    print("| ---: |" + " ---: |" * (len(PHASES) + 2))
     for workers in (1, 2):
         with folder() as where:
             assert extract(where, f"engine.workers={workers}", "engine.shard=4").wait() == 0
@@ -192,7 +192,7 @@ def scaling() -> None:
             spans = [span for line in every for span in line["spans"]]
             shares = [sum(e - b for name, b, e in spans if name == phase) / busy for phase in PHASES]
             cells = [f"{share:.0%}" for share in shares]
-            print(f"| {workers} | {rates[workers]:.2f} | {gaps / busy:.2%} | {' | '.join(cells)} | {both(spans):.0%} |")
+            print(f"| {workers} | {rates[workers]:.2f} | {gaps / busy:.2%} | {' | '.join(cells)} |")
             if workers == 2:
                 print("\n" + timeline(every, start))
     print(f"\n2 workers are {rates[2] / rates[1]:.2f} times as fast as 1.")
@@ -207,22 +207,8 @@ def overlap(line: Mapping[str, Any], start: float, end: float) -> float:
     return max(0.0, inside) / line["seconds"]
 
 
-def both(spans: Sequence[Sequence[Any]]) -> float:
-    """The share of time, of that in which anything is done, in which two workers are in different phases."""
-    events = sorted([(b, 1, name) for name, b, e in spans] + [(e, -1, name) for name, b, e in spans])
-    active: dict[str, int] = {}
-    several, some, last = 0.0, 0.0, events[0][0]
-    for moment, change, name in events:
-        phases = sum(count > 0 for count in active.values())
-        some += (moment - last) * (phases > 0)
-        several += (moment - last) * (phases > 1)
-        active[name] = active.get(name, 0) + change
-        last = moment
-    return several / some
-
-
-def timeline(lines: Sequence[Mapping[str, Any]], start: float, seconds: float = 6, columns: int = 120) -> str:
-    """Six seconds of two workers, a row each, a letter a 20th of a second: the phase that takes most of it."""
+def timeline(lines: Sequence[Mapping[str, Any]], start: float, seconds: float = 3.5, columns: int = 116) -> str:
+    """Some seconds of two workers, a row each, a letter 30 ms: the first letter of the phase that takes most of them."""
     rows = []
     for worker in sorted({line["worker"] for line in lines}):
         spans = [span for line in lines if line["worker"] == worker for span in line["spans"]]
