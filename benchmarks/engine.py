@@ -1,8 +1,8 @@
 """Long runs: bytes after kills, a node that is lost, what a second worker brings, and how large the driver gets.
 
-    python benchmarks/engine.py scaling | kills | nodes dask | nodes ray | driver
+    python benchmarks/engine.py scaling | kills | nodes dask | nodes ray | driver | plan
 
-Needs the results of ``dvc repro`` in data/; all but ``driver`` run the stage extract on them, in a folder of its own.
+Needs the results of ``dvc repro`` in data/, on which the stage extract runs in a folder of its own.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def kills() -> None:
             if run.poll() is not None:
                 run = extract(where)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                run.wait(chance.uniform(3, 7))
+                run.wait(chance.uniform(2, 5))
                 continue
             if sum(killed.values()) < KILLS:
                 workers = children(run.pid)
@@ -208,7 +208,7 @@ def overlap(line: Mapping[str, Any], start: float, end: float) -> float:
 
 
 def timeline(lines: Sequence[Mapping[str, Any]], start: float, seconds: float = 3.5, columns: int = 116) -> str:
-    """Some seconds of two workers, a row each, a letter 30 ms: the first letter of the phase that takes most of them."""
+    """Some seconds of two workers, a row each; a letter is 30 ms and begins the name of the phase that takes most."""
     rows = []
     for worker in sorted({line["worker"] for line in lines}):
         spans = [span for line in lines if line["worker"] == worker for span in line["spans"]]
@@ -223,6 +223,18 @@ def timeline(lines: Sequence[Mapping[str, Any]], start: float, seconds: float = 
             row += best[0] if shares[best] > 0 else "."
         rows.append(row)
     return "\n".join(rows)
+
+
+def plan() -> None:
+    """What the plan says of a run ten times its calibration, and what the run takes."""
+    size = ("source.people=120", "source.reference=120", "interpolate.count=240")
+    with tempfile.TemporaryDirectory() as where:
+        subprocess.run([sys.executable, "-m", "ffhq_uv", "plan", *size], cwd=where, check=True)
+        for stage in ("pull", "index", "measure", "filter", "classify", "interpolate", "extract"):
+            began = time.monotonic()
+            command = [sys.executable, "-m", "ffhq_uv", stage, *size]
+            subprocess.run(command, cwd=where, check=True, capture_output=True)
+            print(f"{stage}: {time.monotonic() - began:.1f} s")
 
 
 def simulated(_config: object, _mixer: object, _bounds: object, _shown: object, work: Any, shard: Any) -> Any:
@@ -259,4 +271,4 @@ def driver(samples: int = 100_000) -> None:
 
 
 if __name__ == "__main__":
-    {"scaling": scaling, "kills": kills, "nodes": nodes, "driver": driver}[sys.argv[1]](*sys.argv[2:])
+    {"scaling": scaling, "kills": kills, "nodes": nodes, "driver": driver, "plan": plan}[sys.argv[1]](*sys.argv[2:])
