@@ -1,8 +1,8 @@
 """Long runs: bytes after kills, a node that is lost, what a second worker brings, and how large the driver gets.
 
-    python benchmarks/engine.py scaling | kills | nodes dask | nodes ray | driver
+    python benchmarks/engine.py scaling | kills | nodes dask | nodes ray | driver | plan
 
-Needs the results of ``dvc repro`` in data/; all but ``driver`` run the stage extract on them, in a folder of its own.
+Needs the results of ``dvc repro`` in data/, on which the stage extract runs in a folder of its own.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def kills() -> None:
             if run.poll() is not None:
                 run = extract(where)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                run.wait(chance.uniform(3, 7))
+                run.wait(chance.uniform(2, 5))
                 continue
             if sum(killed.values()) < KILLS:
                 workers = children(run.pid)
@@ -170,8 +170,8 @@ NODES = {"dask": dask_nodes, "ray": ray_nodes}
 def scaling() -> None:
     """Throughput with 1 and 2 workers, warm; what workers wait between shards; what they do."""
     rates = {}
-    print("| workers | samples/s | waiting between shards | " + " | ".join(PHASES) + " | time in two phases at once |")
-    print("| ---: |" + " ---: |" * (len(PHASES) + 3))
+    print("| workers | samples/s | waiting between shards | " + " | ".join(PHASES) + " |")
+    print("| ---: |" + " ---: |" * (len(PHASES) + 2))
     for workers in (1, 2):
         with folder() as where:
             assert extract(where, f"engine.workers={workers}", "engine.shard=4").wait() == 0
@@ -192,7 +192,7 @@ def scaling() -> None:
             spans = [span for line in every for span in line["spans"]]
             shares = [sum(e - b for name, b, e in spans if name == phase) / busy for phase in PHASES]
             cells = [f"{share:.0%}" for share in shares]
-            print(f"| {workers} | {rates[workers]:.2f} | {gaps / busy:.2%} | {' | '.join(cells)} | {both(spans):.0%} |")
+            print(f"| {workers} | {rates[workers]:.2f} | {gaps / busy:.2%} | {' | '.join(cells)} |")
             if workers == 2:
                 print("\n" + timeline(every, start))
     print(f"\n2 workers are {rates[2] / rates[1]:.2f} times as fast as 1.")
@@ -207,22 +207,8 @@ def overlap(line: Mapping[str, Any], start: float, end: float) -> float:
     return max(0.0, inside) / line["seconds"]
 
 
-def both(spans: Sequence[Sequence[Any]]) -> float:
-    """The share of time, of that in which anything is done, in which two workers are in different phases."""
-    events = sorted([(b, 1, name) for name, b, e in spans] + [(e, -1, name) for name, b, e in spans])
-    active: dict[str, int] = {}
-    several, some, last = 0.0, 0.0, events[0][0]
-    for moment, change, name in events:
-        phases = sum(count > 0 for count in active.values())
-        some += (moment - last) * (phases > 0)
-        several += (moment - last) * (phases > 1)
-        active[name] = active.get(name, 0) + change
-        last = moment
-    return several / some
-
-
-def timeline(lines: Sequence[Mapping[str, Any]], start: float, seconds: float = 6, columns: int = 120) -> str:
-    """Six seconds of two workers, a row each, a letter a 20th of a second: the phase that takes most of it."""
+def timeline(lines: Sequence[Mapping[str, Any]], start: float, seconds: float = 3.5, columns: int = 116) -> str:
+    """Some seconds of two workers, a row each; a letter is 30 ms and begins the name of the phase that takes most."""
     rows = []
     for worker in sorted({line["worker"] for line in lines}):
         spans = [span for line in lines if line["worker"] == worker for span in line["spans"]]
@@ -237,6 +223,18 @@ def timeline(lines: Sequence[Mapping[str, Any]], start: float, seconds: float = 
             row += best[0] if shares[best] > 0 else "."
         rows.append(row)
     return "\n".join(rows)
+
+
+def plan() -> None:
+    """What the plan says of a run ten times its calibration, and what the run takes."""
+    size = ("source.people=120", "source.reference=120", "interpolate.count=240")
+    with tempfile.TemporaryDirectory() as where:
+        subprocess.run([sys.executable, "-m", "ffhq_uv", "plan", *size], cwd=where, check=True)
+        for stage in ("pull", "index", "measure", "filter", "classify", "interpolate", "extract"):
+            began = time.monotonic()
+            command = [sys.executable, "-m", "ffhq_uv", stage, *size]
+            subprocess.run(command, cwd=where, check=True, capture_output=True)
+            print(f"{stage}: {time.monotonic() - began:.1f} s")
 
 
 def simulated(_config: object, _mixer: object, _bounds: object, _shown: object, work: Any, shard: Any) -> Any:
@@ -273,4 +271,4 @@ def driver(samples: int = 100_000) -> None:
 
 
 if __name__ == "__main__":
-    {"scaling": scaling, "kills": kills, "nodes": nodes, "driver": driver}[sys.argv[1]](*sys.argv[2:])
+    {"scaling": scaling, "kills": kills, "nodes": nodes, "driver": driver, "plan": plan}[sys.argv[1]](*sys.argv[2:])

@@ -57,7 +57,8 @@ def test_no_worker_outlives_a_run_that_is_killed(tmp_path: Path) -> None:
     assert within(10, lambda: not any(map(lives, workers)))
 
 
-def test_workers_that_all_die_end_the_run() -> None:
+def test_workers_that_all_die_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ffhq_uv.engine.engine.HOPELESS", 3)
     with Engine(local(2)) as engine, pytest.raises(RuntimeError, match=r"engine\.workers=1"):
         list(engine.outcomes(jobs.die, range(100)))
 

@@ -22,8 +22,8 @@ IN_COMPANY, ALONE = 2, 2
 """Deaths of its worker after which a job runs alone, and then deaths alone after which it is given up: who dies alone
 is to blame, and twice is no accident."""
 
-HOPELESS = 8
-"""Jobs given up in a row, none finished between: then it is the workers that cannot work, not the jobs."""
+HOPELESS = 16
+"""Deaths in a row, no job finished between: then it is the workers that cannot work, not the jobs."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Engine:
         raised here, and what has not started is cancelled. Raises RuntimeError where no worker can work (`HOPELESS`).
         """
         queue, running = _Queue(jobs), dict[Future[Result], _Attempt[Job]]()
-        given_up = 0
+        deaths = 0
         try:
             while True:
                 pool, broken = self._open(), False
@@ -105,26 +105,27 @@ class Engine:
                         break
                 if not running and not broken:
                     return
-                for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
-                    attempt, error = running.pop(future), future.exception()
-                    if error is None:
-                        given_up = 0
-                        yield Outcome(attempt.job, future.result())
-                    elif not isinstance(error, self._backend.lost):
-                        raise error
+                done = wait(running, return_when=FIRST_COMPLETED).done if running else set()
+                failed = {future: error for future in done if (error := future.exception()) is not None}
+                for future in done - failed.keys():
+                    deaths = 0
+                    yield Outcome(running.pop(future).job, future.result())
+                if errors := [error for error in failed.values() if not isinstance(error, self._backend.lost)]:
+                    raise errors[0]
+                for future, error in failed.items():
+                    attempt = running.pop(future)
+                    attempt.deaths += 1
+                    broken |= isinstance(error, BrokenExecutor)
+                    if attempt.deaths < IN_COMPANY + ALONE:
+                        queue.put_back(attempt)
                     else:
-                        broken |= isinstance(error, BrokenExecutor)
-                        attempt.deaths += 1
-                        if attempt.deaths < IN_COMPANY + ALONE:
-                            queue.put_back(attempt)
-                            continue
-                        given_up += 1
-                        if given_up == HOPELESS:
-                            raise RuntimeError(
-                                f"workers died with {HOPELESS} jobs in a row, none finished (out of memory?): "
-                                "fewer workers (engine.workers=1) or smaller shards (engine.shard=1) may help"
-                            )
                         yield Outcome(attempt.job, lost=True)
+                deaths += bool(failed)
+                if deaths == HOPELESS:
+                    raise RuntimeError(
+                        f"workers died {HOPELESS} times in a row, no job finished between (out of memory?): "
+                        "fewer workers (engine.workers=1) or smaller shards (engine.shard=1) may help"
+                    )
                 if broken and not running:
                     self._close()
         finally:

@@ -111,11 +111,16 @@ def run(config: Config) -> None:
             write_meta_info(out / "meta-info.json", _meta_info(made, config.interpolate.record_parents))
         rejected = verdict.filter(pl.col("status") == "dropped")
         files.write_table(files.REJECTED, rejected)
-        passed = measurements.join(rejected, on="id", how="anti").sort("id").rechunk()
-        files.write_table(files.INTERPOLATED_MEASUREMENTS, passed)
+        files.write_table(files.INTERPOLATED_MEASUREMENTS, _without(measurements, rejected))
         files.write_metrics("extract", _metrics(asked, verdict, bounds))
         _picture(run.work, shown)
     print(f"made {len(made):,} of {asked:,} samples, {len(rejected):,} rejected")
+
+
+def _without(measurements: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
+    """Measurements of the others, by id; copied once, since they may fill a good part of the memory."""
+    order = measurements.select("id").with_row_index("row").join(rejected, on="id", how="anti").sort("id")
+    return measurements[order["row"]]
 
 
 def _bounds(config: Config) -> tuple[Criterion, ...]:

@@ -50,7 +50,7 @@ class Work:
 
     def rows(self, shards: Iterable[str]) -> pl.DataFrame:
         """The rows of finished shards, one below the other."""
-        return pl.concat([pl.read_parquet(self._rows(shard)) for shard in shards], rechunk=True)
+        return pl.concat([pl.read_parquet(self._rows(shard)) for shard in shards])
 
     def _rows(self, shard: str) -> Path:
         return self.folder / "shards" / f"{shard}.parquet"
