@@ -95,7 +95,7 @@ def _link(found: list[Offer], archives: Path) -> dict[str, str]:
         if not is_local(offer.url):
             raise ConfigError(f"pull.mode=link needs files of this machine, and {offer.url} is none; pull.mode=copy")
         (target := archives / offer.path).parent.mkdir(parents=True, exist_ok=True)
-        target.symlink_to(Path(offer.url).resolve())
+        target.symlink_to(Path(offer.url.removeprefix("file://")).resolve())
     return {}
 
 
