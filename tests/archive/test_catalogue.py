@@ -65,10 +65,10 @@ def in_folders(root: Path, place: Callable[[str], str]) -> None:
     write_meta_info(root / "dataset/ffhq-uv/meta-info.json", meta_info(*IDS))
 
 
-def in_names_of_2022(root: Path) -> None:
+def in_names_of_2022(root: Path, maps_folder: str = "ffhq-uv") -> None:
     maps = [(name, data) for name, data in members(*IDS) if name.endswith(".png")]
     codes = [(name, data) for name, data in members(*IDS) if name.endswith(".pt")]
-    write_zip(root / "ffhq-uv/000.zip", maps)
+    write_zip(root / maps_folder / "000.zip", maps)
     write_zip(root / "ffhq-uv-face-latents/000.zip", codes)
     records = [(f"{id}.json", encode_attributes(record)) for id, record in meta_info(*IDS).items()]
     write_zip(root / "ffhq-uv-face-attributes/attributes_000_054.zip", records)
@@ -101,6 +101,7 @@ def by_our_own_writers(root: Path) -> None:
         lambda root: in_folders(root, lambda id: id),
         lambda root: in_folders(root, lambda id: ""),
         in_names_of_2022,
+        lambda root: in_names_of_2022(root, "standard"),
         deflated,
         by_our_own_writers,
     ],

@@ -61,11 +61,12 @@ def catalogue(root: Path, data_set: str = "ffhq-uv", limits: Limits = PUBLISHED)
     """What the archives below ``root`` hold.
 
     Samples come from ``dataset/<data_set>`` (or from its folders of December 2022, ``<data_set>``,
-    ``<data_set>-face-latents`` and ``<data_set>-face-attributes``); where there is none, from the
+    ``<data_set>-face-latents`` and ``<data_set>-face-attributes``, once ``standard``); where there is none, from the
     pipeline's working folder ``dataset_project/{edit,unwrap_texture,attributes}``. Raises ArchiveError
     for a damaged or hostile zip or ``meta-info.json``, and where there is neither.
     """
-    names = (data_set, f"{data_set}-face-latents", f"{data_set}-face-attributes")
+    names = [data_set, f"{data_set}-face-latents", f"{data_set}-face-attributes"]
+    names += ["standard"] if data_set == "ffhq-uv" else []
     folders = [path for parent in ("dataset/", "") for name in names if (root / (path := parent + name)).is_dir()]
     project = list(scan(root, PROJECT, limits=limits))
     if not folders and not project:
