@@ -1,5 +1,4 @@
-"""doctor: which published files are here, who needs them, whether they open; which stages can run. Not a stage
-itself."""
+"""doctor: which published files are here and open, who needs them, which stages can run. No stage of the pipeline."""
 
 from __future__ import annotations
 
