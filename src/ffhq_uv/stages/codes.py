@@ -6,7 +6,9 @@ are stored and made whole afterwards (`selection.mix`, `selection.rows`).
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -33,18 +35,28 @@ def store(path: Path, count: int, views: int, batches: Callable[[], Iterator[Cod
 
 
 def _write(path: Path, shape: tuple[int, ...], batches: Iterable[Codes | None]) -> bool:
-    """Write batches as one ``.npy`` file. False, and no whole file, if one of them is None."""
-    with path.open("wb") as file:
-        header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, header)
+    """Write batches as one ``.npy`` file, each while the next one is made. False, and no whole file, if one is None."""
+    with path.open("wb", buffering=0) as file, ThreadPoolExecutor(1) as behind:
+        header = io.BytesIO()
+        np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        writing = behind.submit(_write_all, file, header.getvalue())
         for batch in batches:
             if batch is None:
                 return False
-            try:
-                file.write(np.ascontiguousarray(batch, "<f4").data)
-            except OSError as error:
-                raise OSError(error.errno, error.strerror, str(path)) from error
+            content = np.ascontiguousarray(batch, "<f4").data.cast("B")
+            writing.result()
+            writing = behind.submit(_write_all, file, content)
+        writing.result()
     return True
+
+
+def _write_all(file: io.FileIO, content: bytes | memoryview) -> None:
+    rest = memoryview(content)
+    try:
+        while rest:
+            rest = rest[file.write(rest) :]
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(file.name)) from error
 
 
 def stored(path: Path) -> Codes:
