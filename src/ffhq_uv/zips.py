@@ -3,7 +3,8 @@
 Stricter than the standard library: a zip is taken only if its directory ends where its end record says, no two
 members share a byte (Python 3.11.7 reads 500 MiB out of 12 kB where they do, gh-109858), no name leaves the folder it
 would be unpacked to, and nothing is encrypted or a link. Nothing is ever unpacked to a name that a zip chose. Reading a
-directory costs a third of the standard library's time and a fifth of its memory, and can be written down (`remember`).
+directory takes a third of the standard library's time, and what was read can be written down beside the zip
+(`Zip.remembering`): opening a zip of a million members again takes 0.2 s then, most of it to see that it is the same.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ MAX_MEMBERS = 2_000_000
 MAX_DIRECTORY = 256 << 20
 """Largest central directory, bytes; 2 million of the published names take 190 MB."""
 REMEMBERED = 10_000
-"""Members from which on a directory is worth remembering: reading that many takes 30 ms."""
+"""Members from which on a directory is worth remembering: reading that many takes 13 ms."""
 
 _END = struct.Struct("<4s4H2IH")
 _LOCATOR = struct.Struct("<4sIQI")

@@ -66,10 +66,10 @@ def in_folders(root: Path, place: Callable[[str], str]) -> None:
     write_meta_info(root / "dataset/ffhq-uv/meta-info.json", meta_info(*IDS))
 
 
-def in_names_of_2022(root: Path) -> None:
+def in_names_of_2022(root: Path, maps_folder: str = "ffhq-uv") -> None:
     maps = [(name, data) for name, data in members(*IDS) if name.endswith(".png")]
     codes = [(name, data) for name, data in members(*IDS) if name.endswith(".pt")]
-    write_zip(root / "ffhq-uv/000.zip", maps)
+    write_zip(root / maps_folder / "000.zip", maps)
     write_zip(root / "ffhq-uv-face-latents/000.zip", codes)
     records = [(f"{id}.json", encode_attributes(record)) for id, record in meta_info(*IDS).items()]
     write_zip(root / "ffhq-uv-face-attributes/attributes_000_054.zip", records)
@@ -102,6 +102,7 @@ def by_our_own_writers(root: Path) -> None:
         lambda root: in_folders(root, lambda id: id),
         lambda root: in_folders(root, lambda id: ""),
         in_names_of_2022,
+        lambda root: in_names_of_2022(root, "standard"),
         deflated,
         by_our_own_writers,
     ],
@@ -334,3 +335,44 @@ def test_the_published_sample(example: Path) -> None:
         *("latent", "face", "inversion", "attributes", "ms_api", "lights", "uv_map"),
         *("coeffs", "lm68_2d", "trans_params", "seg_result", "remap_masks"),
     }
+
+
+def test_pictures_of_ffhq_uv_intrinsics_are_recognised_by_their_folder(tmp_path: Path) -> None:
+    """Ubisoft's zips of about 370 samples each, six pictures in a sample's folder."""
+    parts = ("ambient_occlusion", "diffuse", "normal", "specular", "translucency", "light_normalized")
+    for number, ids in enumerate((("000000", "000002"), ("000739", "001110"))):
+        content = [(f"{id}/{part}.png", encode_png(MAP)) for id in ids for part in parts]
+        write_zip(tmp_path / f"Data/ffhq-uv-intrinsics-{number}.zip", content)
+    found = list(scan(tmp_path))
+    assert {(member.id, member.part) for member in found} == {
+        (id, part) for id in ("000000", "000002", "000739", "001110") for part in parts
+    }
+    with Archives(tmp_path) as archives:
+        np.testing.assert_array_equal(read_uv_map(archives, found[0].location), MAP)
+    assert recognise("diffuse.png") is None
+    assert recognise("00001/diffuse.png") is None
+
+
+def test_codes_of_a_known_form_are_checked_to_the_last_byte(tmp_path: Path) -> None:
+    """The second file of a form is read directly: whatever is wrong with it must be found all the same."""
+    good, other = member("000000", 0), member("000001", 0)
+    at = other.index(codes_of("000001")[0].tobytes())
+    damaged = {
+        "000001": other,
+        "000002": other[: at + 100] + bytes([other[at + 100] ^ 1]) + other[at + 101 :],
+        "000003": other.replace(b"little", b"bigbig"),
+        "000004": other[:-1],
+        "000005": other.replace(b"FloatStorage", b"BloatStorage"),
+    }
+    write_zip(
+        tmp_path / "dataset/ffhq-uv/face-latents/000.zip",
+        [(f"{id}_{view}_latent.pt", content) for id, content in {"000000": good, **damaged}.items() for view in VIEWS],
+    )
+    write_meta_info(tmp_path / "dataset/ffhq-uv/meta-info.json", meta_info("000000", *damaged))
+    table = catalogue(tmp_path).samples
+    out = np.empty((6, 3, 18, 512), np.float32)
+    reasons = dict(read_latents(tmp_path, table, out))
+    assert [reasons[row] for row in (0, 1)] == [None, None]
+    np.testing.assert_array_equal(out[1], [codes_of("000001")[0]] * 3)
+    assert all(str(reasons[row]).startswith("latent_unreadable:left") for row in (2, 3, 4, 5))
+    assert not out[2:].any()

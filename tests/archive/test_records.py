@@ -187,3 +187,12 @@ def test_other_formats_are_refused_alpha_dropped_and_grey_repeated() -> None:
     assert read_png(encoded("L"), "x")[0, 0].tolist() == [7, 7, 7]
     with pytest.raises(PngError, match="no PNG"):
         read_png(encoded("RGB", "JPEG"), "x")
+
+
+def test_a_json_bomb_is_counted_before_it_is_read() -> None:
+    bomb = b'{"000001": [' + b"{}," * 3_000_000 + b"{}]}"
+    tracemalloc.start()
+    with pytest.raises(ArchiveError, match=r"meta-info\.json: refuses 6000003 values"):
+        decode_meta_info(bomb, "meta-info.json")
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()

@@ -173,3 +173,45 @@ SAMPLES = [
     pickle.dumps({"a": np.zeros((2, 3)), "b": [np.float32(1), (None, True, -5, 1 << 70)]}, 2),
     pickle.dumps({"a": np.zeros((2, 3), order="F"), "b": [b"x" * 300, "y" * 300]}, 4),
 ]
+
+
+def test_a_pickle_cannot_multiply_itself() -> None:
+    """A memo hands the same bytes to a thousand arrays; nothing of a thousand times the file's size is built."""
+    state = b"(K\x01M\x10'\x85cnumpy\ndtype\nX\x02\x00\x00\x00f4\x85R(K\x03X\x01\x00\x00\x00<NNNtb\x89h\x00t"
+    content = b"B" + (40_000).to_bytes(4, "little") + bytes(40_000) + b"q\x00"
+    one = b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85X\x01\x00\x00\x00b\x87R" + state + b"b"
+    read = unpickle(b"\x80\x02" + content + b"(" + one * 2 + b"t.", NUMPY, "x")
+    assert [len(array) for array in read] == [10_000, 10_000]
+    tracemalloc.start()
+    with pytest.raises(UnpickleError, match="many times its own size"):
+        unpickle(b"\x80\x02" + content + b"(" + one * 1000 + b"t.", NUMPY, "x")
+    assert tracemalloc.get_traced_memory()[1] < 3_000_000
+    tracemalloc.stop()
+
+
+def test_nested_tuples_that_share_their_parts_are_never_walked() -> None:
+    """Hashing or printing thirty pairs of pairs takes 2**30 steps."""
+    pairs = b"K\x01" + b"q\x00h\x00\x86" * 30
+    for program in (
+        b"cnumpy\ndtype\n" + pairs + b"\x85R.",
+        b"c_codecs\nencode\n" + pairs + b"X\x06\x00\x00\x00latin1\x86R.",
+        b"}" + pairs + b"Ns.",
+    ):
+        with pytest.raises(UnpickleError, match="refuses"):
+            unpickle(b"\x80\x02" + program, NUMPY, "x")
+
+
+def test_a_storage_named_a_thousand_times_is_built_once() -> None:
+    tensor = torch.zeros(1000)
+    read = read_torch(torch_bytes([tensor[:1000] for _ in range(200)]), "x")
+    assert len({array.__array_interface__["data"][0] for array in read}) == 1
+
+
+def test_numbers_of_the_other_byte_order_are_refused(tmp_path: Path) -> None:
+    content = torch_bytes(torch.zeros(2)).replace(b"little", b"bigbig")
+    path = tmp_path / "x.pt"
+    path.write_bytes(content)
+    with zipfile.ZipFile(path) as archive, pytest.raises(zipfile.BadZipFile):
+        archive.read("archive/byteorder")
+    with pytest.raises(UnpickleError):
+        read_torch(content, "x")

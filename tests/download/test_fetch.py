@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.download.conftest import Web
 
-from ffhq_uv.download import DownloadError, Offer, fetch
+from ffhq_uv.download import DownloadError, Offer, fetch, total
 
 CONTENT = random.Random(0).randbytes(3_000_000)
 NAME = "dataset/000.zip"
@@ -184,3 +184,11 @@ def test_folders_of_this_machine_are_fetched_and_resumed_too(tmp_path: Path) -> 
     assert (tmp_path / "store" / NAME).read_bytes() == CONTENT[::-1]
     with pytest.raises(DownloadError, match=r"gone\.zip: No such file"):
         fetch([Offer("dataset/1.zip", str(tmp_path / "gone.zip"))], tmp_path / "store")
+
+
+def test_sizes_that_are_not_listed_are_asked_for(web: Web) -> None:
+    web.files = {"/dataset/a": b"123", "/dataset/b": b"45"}
+    known = [offer(web, None, f"dataset/{name}") for name in "ab"]
+    assert total(known) == 5
+    assert total([*known, offer(web, None, "dataset/c")]) is None
+    assert total([Offer("dataset/x", "http://127.0.0.1:9/x", 7)]) == 7

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -59,6 +60,10 @@ def test_a_bad_sample_is_counted_with_its_reason(copied: Callable[..., Path], ch
     failed = index.filter(pl.col("reason").is_not_null())
     assert failed["id"].to_list() == ["000003"]
     assert failed["reason"][0].startswith(reason)
+    quarantined = pl.read_parquet(folder / "data/quarantine.parquet")
+    assert quarantined.rows() == [("samples", "000003", reason.partition(":")[0], failed["reason"][0])]
+    counted = json.loads((folder / "metrics/index.json").read_text())["samples"]
+    assert counted == {"read": 39, "quarantined": 1, "reasons": {reason.partition(":")[0]: 1}}
 
 
 def test_a_failed_sample_stays_in_the_count_to_the_end(copied: Callable[..., Path]) -> None:

@@ -69,11 +69,12 @@ def catalogue(root: Path, data_set: str = "ffhq-uv", limits: Limits = PUBLISHED)
     """What the archives below ``root`` hold.
 
     Samples come from ``dataset/<data_set>`` (or from its folders of December 2022, ``<data_set>``,
-    ``<data_set>-face-latents`` and ``<data_set>-face-attributes``); where there is none, from the
+    ``<data_set>-face-latents`` and ``<data_set>-face-attributes``, once ``standard``); where there is none, from the
     pipeline's working folder ``dataset_project/{edit,unwrap_texture,attributes}``. Raises ArchiveError
     for a damaged or hostile zip or ``meta-info.json``, and where there is neither.
     """
-    names = (data_set, f"{data_set}-face-latents", f"{data_set}-face-attributes")
+    names = [data_set, f"{data_set}-face-latents", f"{data_set}-face-attributes"]
+    names += ["standard"] if data_set == "ffhq-uv" else []
     folders = [path for parent in ("dataset/", "") for name in names if (root / (path := parent + name)).is_dir()]
     project = list(scan(root, PROJECT, limits=limits))
     if not folders and not project:
@@ -99,18 +100,18 @@ def catalogue(root: Path, data_set: str = "ffhq-uv", limits: Limits = PUBLISHED)
 
 
 def read_latents(
-    archives: Archives | Path, table: pl.DataFrame, out: NDArray[np.float32], rows: Iterable[int] | None = None
+    reader: LatentReader | Path, table: pl.DataFrame, out: NDArray[np.float32], rows: Iterable[int] | None = None
 ) -> Iterator[tuple[int, str | None]]:
     """Read the codes of a table's rows (by default all) into ``out`` float32 [len(table), V, 18, 512].
 
     Yields each row with its reason: the table's own, ``latent_nonfinite``, ``latent_unreadable:front: ...``, or None.
-    A row with a reason is zero. Callers that read in batches should pass `Archives`, which keeps zips open.
+    A row with a reason is zero. Callers that read in batches should pass a reader, which
+    keeps what it learned.
     """
-    if isinstance(archives, Path):
-        with Archives(archives) as opened:
-            yield from read_latents(opened, table, out, rows)
+    if isinstance(reader, Path):
+        with Archives(reader) as archives:
+            yield from read_latents(LatentReader(archives), table, out, rows)
         return
-    reader = LatentReader(archives)
     locations, reasons = table["latents"].to_list(), table["reason"].to_list()
     for row in range(len(table)) if rows is None else rows:
         reason = reasons[row] or _read_sample(reader, locations[row], out[row])

@@ -15,10 +15,9 @@ from ffhq_uv.zips import remembered_at
 
 PARTS = ("dataset", "dataset_project", "topo_assets", "checkpoints")
 """The folders in which FFHQ-UV is published."""
-OLD_PARTS = tuple(
-    f"ffhq-uv{set}{part}" for set in ("", "-interpolate") for part in ("", "-face-latents", "-face-attributes")
-)
-"""The folders in which it was published in December 2022."""
+_OLD_SETS = ("ffhq-uv", "ffhq-uv-interpolate")
+OLD_PARTS = (*(f"{name}{part}" for name in _OLD_SETS for part in ("", "-face-latents", "-face-attributes")), "standard")
+"""The folders in which it was published until December 2022."""
 
 KINDS = (
     *("uv-maps", "face-latents", "meta-info.json", "topo_assets", "checkpoints"),

@@ -4,8 +4,8 @@ A *place* is a folder of this machine, a folder on anything that fsspec opens (`
 ``webdav+https://``), a folder on a web server that publishes a list of itself, or such a list.
 """
 
-from ffhq_uv.download.fetch import Fetched, fetch
+from ffhq_uv.download.fetch import Fetched, fetch, total
 from ffhq_uv.download.listing import Offer, is_local, offers
 from ffhq_uv.download.streams import DownloadError
 
-__all__ = ["DownloadError", "Fetched", "Offer", "fetch", "is_local", "offers"]
+__all__ = ["DownloadError", "Fetched", "Offer", "fetch", "is_local", "offers", "total"]

@@ -68,6 +68,20 @@ def fetch(
                 raise
 
 
+def total(offers: list[Offer], parallel: int = 4) -> int | None:
+    """Bytes of all files, asking for those that are not listed; None where one cannot be told."""
+
+    def size(offer: Offer) -> int | None:
+        with contextlib.suppress(Interrupted, DownloadError):
+            return current(offer.url)[0] if offer.bytes is None else offer.bytes
+        return None
+
+    with ThreadPoolExecutor(parallel) as pool:
+        sizes = list(pool.map(size, offers))
+    known = [size for size in sizes if size is not None]
+    return sum(known) if len(known) == len(sizes) else None
+
+
 class _Transfer:
     """One file on its way."""
 
@@ -101,9 +115,10 @@ class _Transfer:
         if offer.sha256 is not None:
             return entry if offer.sha256 == entry.sha256 else None
         same = entry.url == offer.url and entry.validator is not None
-        if same and patiently(lambda: current(offer.url), offer.url, tries, sleep=self.stop.wait) == entry.validator:
-            return entry
-        return None
+        if not same:
+            return None
+        _, validator = patiently(lambda: current(offer.url), offer.url, tries, sleep=self.stop.wait)
+        return entry if validator == entry.validator else None
 
     def attempt(self) -> Fetched:
         """Go on where the last attempt ended, or begin."""

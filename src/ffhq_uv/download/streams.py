@@ -64,12 +64,12 @@ def stream(url: str, start: int, validator: str | None) -> Any:
     return _http(url, start, validator) if is_http(url) else _filesystem(url, start, validator)
 
 
-def current(url: str) -> str | None:
-    """The validator that a file has now; None if it has none. Raises as `stream`."""
+def current(url: str) -> tuple[int | None, str | None]:
+    """The size and the validator that a file has now, each None if its place does not tell. Raises as `stream`."""
     if not is_http(url):
-        return _state(*open_filesystem(url))[1]
+        return _state(*open_filesystem(url))
     with _answer("HEAD", url, {}) as answer:
-        return _validator(answer) if answer.ok else None
+        return (_number(answer.headers.get("Content-Length")), _validator(answer)) if answer.ok else (None, None)
 
 
 def read_text(url: str, most: int) -> str:

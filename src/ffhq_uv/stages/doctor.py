@@ -1,4 +1,4 @@
-"""doctor: which published files are here, who needs them, and whether they open. No stage of the pipeline."""
+"""doctor: which published files are here and open, who needs them, which stages can run. No stage of the pipeline."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from ffhq_uv.checkpoints import (
 )
 from ffhq_uv.config import Config, Section
 from ffhq_uv.stages import files
+from ffhq_uv.stages.readiness import readiness
 
 
 def run(config: Config) -> None:
     """Print the report. Raises RuntimeError if a file that this configuration needs is missing or does not open."""
     conditions = [examine(file, choices(config), folders(config)) for file in published(config)]
     print("\n".join(report(conditions, folders(config))))
+    print("\n".join(["", *readiness(config, choices(config), folders(config), conditions)]))
     if bad := [condition.file.path for condition in conditions if condition.needed and not works(condition)]:
         raise RuntimeError(f"this configuration lacks {len(bad)} published files: {', '.join(bad)}")
 

@@ -12,6 +12,7 @@ import polars as pl
 
 from ffhq_uv.archive.catalogue import catalogue, read_latents
 from ffhq_uv.archive.containers import Archives
+from ffhq_uv.archive.latents import LatentReader
 from ffhq_uv.archive.limits import Limits
 from ffhq_uv.config import Config
 from ffhq_uv.selection.mix import Codes
@@ -47,13 +48,14 @@ def read(table: pl.DataFrame, path: Path, views: int, bounds: Limits) -> pl.Data
     """The table with the reasons of the codes that could not be read; the codes go to a file (`codes.store`)."""
     reasons: list[str | None] = []
     with Archives(files.ARCHIVES, bounds) as archives, progress(len(table), f"index {path.stem}") as bar:
+        reader = LatentReader(archives)
 
         def batches() -> Iterator[Codes]:
             reasons.clear()
             bar.reset()
             for part in table.iter_slices(BATCH):
                 codes = np.empty((len(part), views, LAYERS, WIDTH), np.float32)
-                reasons.extend(reason for _, reason in read_latents(archives, part, codes))
+                reasons.extend(reason for _, reason in read_latents(reader, part, codes))
                 bar.update(len(part))
                 yield codes
 

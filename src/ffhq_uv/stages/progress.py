@@ -23,7 +23,7 @@ class _Lines:
         sys.stderr.flush()
 
 
-def progress(total: int, what: str, unit: str = "sample") -> Any:
+def progress(total: int | None, what: str, unit: str = "sample") -> Any:
     """A bar on stderr with rate and time left; ``update(n)`` advances it. A context manager."""
     scaled = unit == "B"
     if sys.stderr.isatty():

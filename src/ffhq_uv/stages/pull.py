@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ffhq_uv.archive.manifest import OLD_PARTS, PARTS, differences, large_zips, manifest
 from ffhq_uv.config import Config, ConfigError, PublishedSource, StudioSource
-from ffhq_uv.download import Offer, fetch, is_local, offers
+from ffhq_uv.download import Offer, fetch, is_local, offers, total
 from ffhq_uv.stages import files
 from ffhq_uv.stages.limits import limits
 from ffhq_uv.stages.lock import enforce, read_lock
@@ -95,15 +95,14 @@ def _link(found: list[Offer], archives: Path) -> dict[str, str]:
         if not is_local(offer.url):
             raise ConfigError(f"pull.mode=link needs files of this machine, and {offer.url} is none; pull.mode=copy")
         (target := archives / offer.path).parent.mkdir(parents=True, exist_ok=True)
-        target.symlink_to(Path(offer.url).resolve())
+        target.symlink_to(Path(offer.url.removeprefix("file://")).resolve())
     return {}
 
 
 def _fetch(found: list[Offer], config: Config, archives: Path) -> dict[str, str]:
     """Fetch files to where they outlive this run (DVC deletes data/archives before the stage), and link them here."""
     folder = Path(os.environ.get("DVC_ROOT", ".")) / config.pull.downloads
-    total = sum(offer.bytes for offer in found if offer.bytes is not None)
-    with progress(total, "pull", "B") as bar:
+    with progress(total(found, config.pull.parallel), "pull", "B") as bar:
         came = fetch(found, folder, config.pull.parallel, config.pull.tries, bar.update)
     for path in came:
         (target := archives / path).parent.mkdir(parents=True, exist_ok=True)
