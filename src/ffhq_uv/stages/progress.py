@@ -9,6 +9,8 @@ from tqdm import tqdm
 
 INTERVAL = 10.0
 """Seconds between two lines of progress where the output is a log and not a terminal."""
+DELAY = 1.0
+"""Seconds before the first of them: what is done by then needs none."""
 LINE = "{desc}: {n_fmt} of {total_fmt}, {rate_fmt}, {elapsed} gone, {remaining} left"
 
 
@@ -28,6 +30,5 @@ def progress(total: int | None, what: str, unit: str = "sample") -> Any:
     scaled = unit == "B"
     if sys.stderr.isatty():
         return tqdm(total=total, desc=what, unit=unit, unit_scale=scaled)
-    return tqdm(
-        total=total, desc=what, unit=unit, unit_scale=scaled, mininterval=INTERVAL, file=_Lines(), bar_format=LINE
-    )
+    log = {"file": _Lines(), "bar_format": LINE, "mininterval": INTERVAL, "delay": DELAY}
+    return tqdm(total=total, desc=what, unit=unit, unit_scale=scaled, **log)
