@@ -19,6 +19,7 @@ from tests.stages.test_gate import INPUTS
 from tests.stages.test_pipeline import digests
 
 from ffhq_uv.config import read
+from ffhq_uv.stages.chain import SCHEMA
 from ffhq_uv.stages.key import key_of
 from ffhq_uv.stages.shards import WORKER_DIED, running
 from ffhq_uv.stages.work import Work, remove_finished, work_on
@@ -160,7 +161,7 @@ def project(copied: Callable[..., Path]) -> Path:
 
 def simple_run(folder: Path, make: object, *overrides: str) -> list[dict[str, object]]:
     """Rows of 20 samples without faces, in shards of 4, through ``make``."""
-    with inside(folder), running("measure", read([*SMALL, *overrides])) as started:
+    with inside(folder), running("measure", read([*SMALL, *overrides]), SCHEMA) as started:
         rows = started.rows(make, simple.shards(20, 4))
     assert rows is not None
     return rows.select("id", "bs_error", "reason").to_dicts()

@@ -59,7 +59,7 @@ def scan(root: Path, *folders: str, limits: Limits = PUBLISHED) -> Iterator[Memb
 
 def recognise(location: str) -> Member | None:
     """The published file at a location, by its name; None if it is not one of a sample."""
-    *parents, basename = re.split("[/!]", location)
+    basename = location[max(location.rfind("/"), location.rfind("!")) + 1 :]
     if not (match := _NAME.fullmatch(basename)):
         intrinsic = _INTRINSICS.fullmatch(location.replace("!", "/"))
         return Member(intrinsic["id"], None, intrinsic["part"], location) if intrinsic else None
@@ -73,6 +73,6 @@ def recognise(location: str) -> Member | None:
     elif view:
         part = "face"
     else:
-        stems = {parent.removesuffix(".zip") for parent in parents}
+        stems = {parent.removesuffix(".zip") for parent in re.split("[/!]", location)[:-1]}
         part = "inversion" if "inversions" in stems else "image" if "images" in stems else "uv_map"
     return Member(match["id"], view, part, location)
