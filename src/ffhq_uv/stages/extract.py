@@ -5,7 +5,7 @@ data/rejected.parquet says what the gate found wrong with the samples that it re
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from ffhq_uv.archive.writing import (
 from ffhq_uv.config import Config, ConfigError
 from ffhq_uv.selection.filter import Criterion, hold, summarise
 from ffhq_uv.selection.gate import replace_lost
-from ffhq_uv.selection.mix import Codes, Method, category_means, mix
+from ffhq_uv.selection.mix import Codes, Method, mix
 from ffhq_uv.stages import files
 from ffhq_uv.stages.bounds import read_bounds
 from ffhq_uv.stages.chain import SCHEMA, Sample, build
@@ -36,6 +36,7 @@ from ffhq_uv.stages.doctor import check
 from ffhq_uv.stages.failures import check_failures
 from ffhq_uv.stages.phases import phase
 from ffhq_uv.stages.picture import contact_sheet
+from ffhq_uv.stages.recipes import Ingredients
 from ffhq_uv.stages.shards import running
 from ffhq_uv.stages.work import Work
 
@@ -93,10 +94,11 @@ def run(config: Config) -> None:
     asked, shown = len(todo), todo["id"].head(SHOWN).to_list()
     measured, verdicts = [], []
     with running("extract", config, SCHEMA) as run:
-        make = partial(_make, config, _mixer(config, run.work.folder / "means.npy"), bounds, shown)
-        shard = _sharder()
+        ingredients = Ingredients.read()
+        make = partial(_make, config, _mixer(config, ingredients, run.work.folder / "means.npy"), bounds, shown)
         while len(todo):
-            rows = run.rows(make, [shard(part) for part in todo.iter_slices(config.engine.shard)])
+            parts = todo.iter_slices(config.engine.shard)
+            rows = run.rows(make, [Shard(part, *ingredients.of(part)) for part in parts])
             if rows is None:
                 return
             measured.append(rows)
@@ -141,36 +143,14 @@ def _bounds(config: Config) -> tuple[Criterion, ...]:
     return bounds
 
 
-def _sharder() -> Callable[[pl.DataFrame], Shard]:
-    """What makes a shard of some recipes."""
-    rows = {id: row for row, id in enumerate(files.read_table(files.INDEX)["id"])}
-    groups = {name: group for group, name in enumerate(_categories()["category"].unique().sort())}
-
-    def shard(recipes: pl.DataFrame) -> Shard:
-        parents = [[rows[parent] for parent in parents] for parents in recipes["parents"]]
-        return Shard(recipes, np.array(parents), np.array([groups[name] for name in recipes["category"]]))
-
-    return shard
-
-
-def _mixer(config: Config, means: Path) -> Mixer:
+def _mixer(config: Config, ingredients: Ingredients, means: Path) -> Mixer:
     """The configured mixer; the categories' mean codes are written to ``means`` where it needs them."""
     method = config.interpolate.method
     if method == "linear":
         return Mixer(method, None)
-    members = _categories()
-    names = members["category"].unique().sort()
-    codes = stored(files.SAMPLE_CODES)
-    group = dict(members.with_columns(pl.col("category").replace_strict(names, range(len(names)))).iter_rows())
-    groups = np.array([group.get(id, -1) for id in files.read_table(files.INDEX)["id"]])
     with files.replacing(means) as partial, open(partial, "wb") as file:
-        np.save(file, category_means(codes, groups, len(names)))
+        np.save(file, ingredients.means(stored(files.SAMPLE_CODES)))
     return Mixer(method, means)
-
-
-def _categories() -> pl.DataFrame:
-    """id and category of every sample that has one."""
-    return files.read_table(files.CATEGORIES).select("id", "category").drop_nulls()
 
 
 def _make(

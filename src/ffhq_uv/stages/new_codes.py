@@ -10,10 +10,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ffhq_uv.config import Config
-from ffhq_uv.selection.mix import Codes, Method, category_means, mix
+from ffhq_uv.selection.mix import Codes, Method, mix
 from ffhq_uv.stages import files
 from ffhq_uv.stages.codes import stored, write
 from ffhq_uv.stages.progress import progress
+from ffhq_uv.stages.recipes import Ingredients
 
 BATCH = 64
 """Samples mixed at once: 3.4 MB, or 7 MB of whole codes; beside them up to 256 MB of mapped parents' pages."""
@@ -25,18 +26,11 @@ def write_new_codes(config: Config, out: Path) -> tuple[int, ...]:
     Returns the shape, [n, 26, 512] or [n, 3, 18, 512]. Raises FileNotFoundError before the stage interpolate ran.
     """
     recipes = files.read_table(files.RECIPES).filter(~pl.col("spare"))
-    categories = files.read_table(files.CATEGORIES).select("id", "category")
-    people = files.read_table(files.INDEX).select("id").join(categories, on="id", how="left", maintain_order="left")
-    names = categories["category"].drop_nulls().unique().sort()
-    row = dict(people.select("id", pl.int_range(pl.len())).iter_rows())
-    group = {name: number for number, name in enumerate(names)}
-
-    rows = np.array([[row[id] for id in parents] for parents in recipes["parents"]])
+    ingredients = Ingredients.read()
+    rows, groups = ingredients.of(recipes)
     weights = np.array(recipes["weights"].to_list(), np.float32)
-    groups = np.array([group[name] for name in recipes["category"]])
-    codes, method, means = stored(files.SAMPLE_CODES), config.interpolate.method, None
-    if method == "variance_preserving":
-        means = category_means(codes, np.array([group.get(name, -1) for name in people["category"]]), len(names))
+    codes, method = stored(files.SAMPLE_CODES), config.interpolate.method
+    means = ingredients.means(codes) if method == "variance_preserving" else None
 
     shape = (len(recipes), *codes.shape[1:])
     with progress(len(recipes), "codes") as bar, files.replacing(out) as partial:

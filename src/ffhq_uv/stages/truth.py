@@ -83,6 +83,7 @@ def run(config: settings.Config) -> None:
             table = run.rows(partial(_compare, config), shards)
     if table is None:
         return
+    table = table.sort("id", maintain_order=True).rechunk()  # whatever the shards
     check_failures(table["reason"], config.failures.max_share, "truth")
     files.write_table(files.TEXTURE_TRUTH, table)
     means = table.group_by("method", maintain_order=True).agg(pl.mean("psnr"))
