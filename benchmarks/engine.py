@@ -152,13 +152,13 @@ def dask_nodes() -> Iterator[tuple[str, subprocess.Popen[bytes], Mapping[str, st
 @contextlib.contextmanager
 def ray_nodes() -> Iterator[tuple[str, subprocess.Popen[bytes], Mapping[str, str]]]:
     """A head and a second raylet, with one CPU each."""
-    address = "127.0.0.1:16379"
+    address = "127.0.0.1:6389"
     with tempfile.NamedTemporaryFile("w") as token:
         token.write(os.urandom(16).hex())
         token.flush()
         environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": token.name}
         common = ("--num-cpus", "1", "--block", "--disable-usage-stats")
-        head = ("ray", "start", "--head", "--node-ip-address", "127.0.0.1", "--port", "16379", *common)
+        head = ("ray", "start", "--head", "--node-ip-address", "127.0.0.1", "--port", "6389", *common)
         other = ("ray", "start", "--address", address, *common)
         with started((*head, "--include-dashboard", "false"), other, **environment) as daemons:
             yield address, daemons[1], environment
