@@ -16,6 +16,7 @@ from ffhq_uv.archive.catalogue import read_uv_map
 from ffhq_uv.selection.filter import borderline, judge
 from ffhq_uv.stages.bounds import read_bounds
 from ffhq_uv.stages.filter import CELL, SHOWN
+from ffhq_uv.stages.picture import MARGIN
 
 INPUTS = ("data/archives", "data/index.parquet", "data/measurements.parquet")
 
@@ -31,13 +32,14 @@ def test_the_sheet_shows_published_maps_from_both_sides_of_every_bound(small_run
     with inside(small_run):
         measurements, criteria = pl.read_parquet("data/measurements.parquet"), read_bounds()
     sheet = np.asarray(Image.open(small_run / "plots/borderline.png"))
-    assert sheet.shape == (2 * len(criteria) * CELL, SHOWN * CELL, 3)
+    assert sheet.shape == (2 * len(criteria) * CELL, MARGIN + SHOWN * CELL, 3)
+    assert all(row[:, :MARGIN].min() < 100 for row in np.split(sheet, 2 * len(criteria)))  # its label
     assert (small_run / "plots/borderline.png").stat().st_size < 400_000
     maps = dict(pl.read_parquet(small_run / "data/index.parquet").select("id", "uv_map").iter_rows())
     for row, ids in enumerate(borderline(judge(measurements, criteria), criteria[0], SHOWN)):
         uv_map = Image.fromarray(read_uv_map(small_run / "data/archives", maps[ids[0]]))
         expected = np.asarray(uv_map.resize((CELL, CELL), Image.Resampling.LANCZOS))
-        np.testing.assert_array_equal(sheet[row * CELL : (row + 1) * CELL, :CELL], expected)
+        np.testing.assert_array_equal(sheet[row * CELL : (row + 1) * CELL, MARGIN : MARGIN + CELL], expected)
 
 
 def test_moving_the_normalisation_measures_nothing_again(copied: Callable[..., Path], small_run: Path) -> None:
@@ -66,7 +68,7 @@ def test_a_damaged_published_map_leaves_a_gap_on_the_sheet_only(copied: Callable
     index.with_columns(uv_map=pl.lit("dataset/ffhq-uv/meta-info.json")).write_parquet(folder / "data/index.parquet")
     assert run(folder, "filter") == [0]
     assert (folder / "data/kept.parquet").read_bytes() == (small_run / "data/kept.parquet").read_bytes()
-    assert (np.asarray(Image.open(folder / "plots/borderline.png")) == 255).all()
+    assert (np.asarray(Image.open(folder / "plots/borderline.png"))[:, MARGIN:] == 255).all()
 
 
 def test_a_criterion_that_was_not_measured_stops_the_run(

@@ -42,6 +42,8 @@ MEASURED_BY = {
 
 SHOWN, CELL = 6, 80
 """Maps in a row of plots/borderline.png, and their side, pixels."""
+BORDERLINE = ("worst kept", "best dropped")
+"""Its rows for every criterion."""
 
 
 def run(config: Config) -> None:
@@ -69,7 +71,8 @@ def run(config: Config) -> None:
     columns = [COLUMNS[config.filter.bs_error.normalise], "valid_area_ratio", "expression", "light"]
     measured = [column for column in columns if measurements[column].is_finite().any()]
     draw(measurements, measured, criteria, kept["id"], tones)
-    contact_sheet(files.PLOTS / "borderline.png", _borderline(verdicts, criteria, limits(config)), CELL)
+    labels = [f"{name}\n{side}" for name in (criterion.name for criterion in criteria) for side in BORDERLINE]
+    contact_sheet(files.PLOTS / "borderline.png", _borderline(verdicts, criteria, limits(config)), CELL, labels)
     print(f"kept {metrics['kept']:,} of {metrics['in']:,} samples, {metrics['failed']:,} failed before")
 
 
