@@ -1,6 +1,6 @@
 """Long runs: bytes after kills, a node that is lost, what a second worker brings, and how large the driver gets.
 
-    python benchmarks/engine.py scaling | kills | nodes dask | nodes ray | driver | plan
+    python benchmarks/engine.py scaling | orders | kills | nodes dask | nodes ray | driver | plan
 
 Needs the results of ``dvc repro`` in data/, on which the stage extract runs in a folder of its own.
 """
@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from ffhq_uv.stages.files import write_table
 
 INPUTS = ("archives", "latents", "index.parquet", "categories.parquet", "recipes.parquet", "bounds.parquet")
 RESULTS = ("data/ffhq-uv-interpolate", "data/interpolate-measurements.parquet", "metrics", "plots")
-KILLS = 20
+KILLS, PARTS = 20, 3
 
 
 @contextlib.contextmanager
@@ -79,6 +80,21 @@ def children(process: int) -> list[int]:
         own = Path(f"/proc/{process}/task/{process}/children").read_text().split()
         return [pid for pid in map(int, own) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     return []
+
+
+def orders() -> None:
+    """Every engine and number of workers, the shards in an order of its own."""
+    expected, chance = undisturbed(), random.Random(2)
+    ways = [("local", 1), ("local", 2), ("local", 4), ("dask", 2), *([("ray", 2)] if find_spec("ray") else [])]
+    for engine, workers in ways:
+        how = f"engine={engine}", f"engine.workers={workers}"
+        with folder() as where:
+            for part in chance.sample(range(PARTS), PARTS):
+                assert extract(where, *how, f"shard={part}/{PARTS}").wait() == 0
+            shards = sum(len(path.read_text().splitlines()) for path in (where / "logs").iterdir())
+            assert extract(where, *how).wait() == 0
+            print(f"{engine}, {workers} workers, {shards} shards in {PARTS} parts out of turn: "
+                  f"{len(expected)} files, bytes equal: {digests(where) == expected}")  # fmt: skip
 
 
 def kills() -> None:
@@ -271,4 +287,5 @@ def driver(samples: int = 100_000) -> None:
 
 
 if __name__ == "__main__":
-    {"scaling": scaling, "kills": kills, "nodes": nodes, "driver": driver, "plan": plan}[sys.argv[1]](*sys.argv[2:])
+    names = {one.__name__: one for one in (scaling, orders, kills, nodes, driver, plan)}
+    names[sys.argv[1]](*sys.argv[2:])
