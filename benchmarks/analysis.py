@@ -32,7 +32,7 @@ from ffhq_uv.analysis.deep3d import DEEP3D, LANDMARKS, MODEL, PARSING, Deep3DAna
 from ffhq_uv.analysis.deep3d_network import load_deep3d
 from ffhq_uv.analysis.landmarks import DlibLandmarks
 from ffhq_uv.analysis.parsing import FaceParser
-from ffhq_uv.engine import one_thread
+from ffhq_uv.engine.worker import one_thread
 from ffhq_uv.networks import inference
 from ffhq_uv.quality.arcface import ArcFace
 from ffhq_uv.quality.dpr_light import DprLight

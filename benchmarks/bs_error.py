@@ -1,10 +1,10 @@
 """BS error of 1024 x 1024 PNGs against decoding them alone, on all cores.
 
-    python benchmarks/bs_error.py [FOLDER] [--count N]
+    python benchmarks/bs_error.py [FOLDER] [--count N] [--rounds N]
 
 FOLDER holds UV maps (``*uv.png`` of 1024 x 1024 count), searched recursively; without it, random maps that
-decode as slowly as real ones are made. Decoding alone and decoding with measuring take turns; printed are the
-medians of their seconds and of the ratio, whose bar is 1.3.
+decode as slowly as real ones are made. Decoding alone, decoding with measuring, and the tool take turns;
+printed are the medians of their seconds and of the ratio, whose bar is 1.3.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def synthetic(folder: Path, count: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--count", type=int, default=64, help="maps a round; those of a small folder repeat")
     parser.add_argument("--rounds", type=int, default=7)

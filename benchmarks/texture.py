@@ -2,7 +2,7 @@
 
     FFHQ_UV_EXAMPLE=... python benchmarks/texture.py [--repeats 5] [--threads 2]
 
-Both are timed in turns, so that a busy machine is busy for both; the least time of each counts. "With PNG"
+All are timed in turns, so that a busy machine is busy for all; the least time of each counts. "With PNG"
 adds reading the three faces and writing the map: the plain reading as Pillow does by default, ours as the
 pipeline does.
 """

@@ -55,7 +55,7 @@ class TestRequire:
 
     def test_a_missing_package_is_named_with_its_extra(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(checkpoints, "PACKAGES", {"identity=onnx": (("no_such_package",), "onnx")})
-        with pytest.raises(RuntimeError, match=r"needs the package no_such_package: pip install 'ffhq-uv\[onnx\]'"):
+        with pytest.raises(RuntimeError, match=r"needs the package no_such_package: pip install -e '\.\[onnx\]'"):
             require({"identity=onnx"}, folders(tmp_path))
 
     def test_a_file_that_the_configuration_names_takes_the_published_ones_place(self, tmp_path: Path) -> None:

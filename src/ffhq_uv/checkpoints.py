@@ -140,7 +140,7 @@ def require(
         raise FileNotFoundError(f"not there: {'; '.join(lines)}. Published in {WHERE}, {parts}")
     for choice, (packages, extra) in PACKAGES.items():
         if _made(choice, choices) and (absent := [name for name in packages if find_spec(name) is None]):
-            raise RuntimeError(f"{choice} needs the package {', '.join(absent)}: pip install 'ffhq-uv[{extra}]'")
+            raise RuntimeError(f"{choice} needs the package {', '.join(absent)}: pip install -e '.[{extra}]'")
 
 
 @dataclass(frozen=True)

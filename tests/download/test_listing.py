@@ -151,7 +151,7 @@ def test_a_list_from_the_web_may_not_point_at_this_machine(web: Web) -> None:
 
 def test_a_scheme_whose_package_is_missing_or_unknown_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gcsfs", None)  # as if it were not installed
-    with pytest.raises(DownloadError, match=r"gs://b/c: .*gcsfs.*; pip install 'ffhq-uv\[gs\]'"):
+    with pytest.raises(DownloadError, match=r"gs://b/c: .*gcsfs.*; pip install -e '\.\[gs\]'"):
         offers("gs://b/c", PARTS)
     with pytest.raises(DownloadError, match="nowhere://x"):
         offers("nowhere://x", PARTS)

@@ -61,10 +61,7 @@ def test_scaled_blur_is_opencvs_at_1024():
 @settings(max_examples=30, deadline=None)
 def test_symmetric_is_exactly_zero_and_mirroring_changes_nothing(size, seed):
     uv_map = np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8)
-    symmetric = np.concatenate([uv_map, uv_map[:, ::-1]], 1)[:, size // 2 : size // 2 + size]
-    if size % 2 == 0:
-        assert np.array_equal(symmetric, symmetric[:, ::-1])
-        assert measured(symmetric) == 0.0
+    assert measured(np.minimum(uv_map, uv_map[:, ::-1])) == 0.0
     assert measured(uv_map) == pytest.approx(measured(uv_map[:, ::-1]), rel=1e-6)
 
 

@@ -25,7 +25,7 @@ def dlib() -> Any:
     try:
         return import_module("dlib")
     except ImportError as error:
-        raise RuntimeError(f"landmarks need dlib ({error}): pip install 'ffhq-uv[landmarks]'") from None
+        raise RuntimeError(f"landmarks need dlib ({error}): pip install -e '.[landmarks]'") from None
 
 
 class DlibLandmarks:

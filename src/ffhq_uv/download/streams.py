@@ -193,7 +193,7 @@ def open_filesystem(url: str) -> tuple[Any, str]:
         system, path = fsspec.core.url_to_fs(url)
     except ImportError as error:
         scheme = url.partition("://")[0]
-        raise DownloadError(f"{url}: {error}; pip install 'ffhq-uv[{_EXTRAS.get(scheme, scheme)}]'") from error
+        raise DownloadError(f"{url}: {error}; pip install -e '.[{_EXTRAS.get(scheme, scheme)}]'") from error
     except ValueError as error:
         raise DownloadError(f"{url}: {error}") from error
     return system, path

@@ -63,4 +63,4 @@ def _modules() -> tuple[Any, Any]:
     try:
         return import_module("onnxruntime"), import_module("onnx")
     except ImportError as error:
-        raise RuntimeError(f"an ONNX encoder needs more packages ({error}): pip install 'ffhq-uv[onnx]'") from None
+        raise RuntimeError(f"an ONNX encoder needs more packages ({error}): pip install -e '.[onnx]'") from None

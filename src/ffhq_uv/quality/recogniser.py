@@ -11,12 +11,12 @@ from scipy import ndimage
 from torch import Tensor, nn
 
 from ffhq_uv.networks import inference, portions, read_state, usable_device, with_weights
+from ffhq_uv.quality.bs_error import LUMA
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 NEUTRAL = LABELS.index("neutral")
 SIDE = 44
 """Side of the picture that the network sees, pixels."""
-LUMA = (0.299, 0.587, 0.114)
 CHANNELS = ((64,) * 2, (128,) * 2, (256,) * 4, (512,) * 4, (512,) * 4)
 """Output channels of the 16 convolutions, in five groups that each end by halving the size."""
 

@@ -194,7 +194,7 @@ def _generator(seed: int, purpose: str, category: str) -> np.random.Generator:
 
 
 def _share(size: int, how: Allocation) -> int:
-    """A category's share, as a whole number: what the remainders are, must not depend on rounding."""
+    """A category's share, as a whole number: remainders must not depend on rounding."""
     match how:
         case "proportional":
             return size

@@ -27,7 +27,7 @@ def build_engine(section: settings.Engine) -> Engine:
                 return Engine(local(workers, section.gpus))
     except ModuleNotFoundError as error:
         raise settings.ConfigError(
-            f"engine={section.name} needs the package {error.name}: pip install 'ffhq-uv[{section.name}]'"
+            f"engine={section.name} needs the package {error.name}: pip install -e '.[{section.name}]'"
         ) from None
     return Engine(SERIAL)
 

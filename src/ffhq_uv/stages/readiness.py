@@ -69,7 +69,7 @@ def lacks(
     missing = [f"{len(absent)} of the files marked * above ({absent[0]}, ...)"] if absent else []
     for choice in sorted(PACKAGES.keys() & set(choices)):
         packages, extra = PACKAGES[choice]
-        missing += [f"{name} (pip install 'ffhq-uv[{extra}]')" for name in packages if find_spec(name) is None]
+        missing += [f"{name} (pip install -e '.[{extra}]')" for name in packages if find_spec(name) is None]
     for stage in ("measure", "extract"):
         found[stage] = missing
     return found

@@ -11,9 +11,9 @@ from functools import cache
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ffhq_uv.kernel import kernel
 from ffhq_uv.studio.codes import BLOTCHES, FRECKLE_FIELDS
 from ffhq_uv.studio.head import (
     EYE_INNER,
@@ -46,7 +46,7 @@ BEARD_TOP = through(
 BEARD_END = through((0, 775), (120, 770), (200, 748), (270, 690), (296, 600), (300, 560), smooth=8)
 
 
-@njit(cache=True)
+@kernel
 def _value_noise(x: Wide, y: Wide, lattice: Wide, out: Wide) -> None:
     for k in range(out.size):
         x0, y0 = np.floor(x[k]), np.floor(y[k])

@@ -11,9 +11,9 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ffhq_uv.kernel import kernel
 from ffhq_uv.studio.head import head
 from ffhq_uv.studio.raster import depth_map
 
@@ -53,7 +53,7 @@ def normals(vertices: Floats) -> Floats:
     return total
 
 
-@njit(cache=True)
+@kernel
 def _add_normals(vertices: Floats, triangles: NDArray[np.int64], total: Floats) -> None:
     for t in range(len(triangles)):
         a, b, c = triangles[t]

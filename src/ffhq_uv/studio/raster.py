@@ -7,14 +7,15 @@ Sample (i, j) of an n-fold supersampled image stands at row (i + 0.5) / n - 0.5 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from ffhq_uv.kernel import kernel
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 
-@njit(cache=True, fastmath=False, nogil=True)
+@kernel
 def rasterise(
     xy: Floats,
     depth: Floats,
@@ -44,7 +45,7 @@ def rasterise(
         x1, y1 = (xy[b, 0] + 0.5) * n - 0.5, (xy[b, 1] + 0.5) * n - 0.5
         x2, y2 = (xy[c, 0] + 0.5) * n - 0.5, (xy[c, 1] + 0.5) * n - 0.5
         area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-        if area >= -1e-9:  # counter-clockwise with y up is clockwise with rows down
+        if not -np.inf < area < -1e-9:  # counter-clockwise with y up is clockwise with rows down; NaN is neither
             continue
         top = max(0, int(np.ceil(min(y0, y1, y2))))
         bottom = min(height - 1, int(np.floor(max(y0, y1, y2))))
@@ -86,7 +87,7 @@ def rasterise(
                 values[i, j, 3] = (k0 * shade[a, 1] + k1 * shade[b, 1] + k2 * shade[c, 1]) / q
 
 
-@njit(cache=True, fastmath=False, nogil=True)
+@kernel
 def resolve(
     layers: NDArray[np.uint8],
     values: Floats,
@@ -139,7 +140,7 @@ def resolve(
             out[i, j, 2] = blue * share
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _depths(points: Floats, triangles: Ints, nearest: Floats) -> None:
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]

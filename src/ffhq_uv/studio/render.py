@@ -9,10 +9,10 @@ from functools import cache
 import cv2
 import numpy as np
 import torch
-from numba import njit
 from numpy.typing import NDArray
 
 from ffhq_uv.camera import Alignment, project, rotation
+from ffhq_uv.kernel import kernel
 from ffhq_uv.studio import light as lighting
 from ffhq_uv.studio.codes import Codes
 from ffhq_uv.studio.fields import above_hairline, fields
@@ -233,7 +233,13 @@ def skin_masks(views: Sequence[Codes], size: int) -> NDArray[np.bool_]:
     return masks
 
 
-@njit(cache=True)
+@kernel
+def _texel(place: float, side: int) -> int:
+    """The row or column of a texture coordinate 0..1, which may be anything in codes that are nobody's."""
+    return max(min(int(place * side), side - 1), 0)
+
+
+@kernel
 def _all_skin(layers: NDArray[np.uint8], values: Floats, region: NDArray[np.bool_], out: NDArray[np.bool_]) -> None:
     """out [H, W]: all samples of a pixel are of the head, and of its region [S, S]."""
     n, side = len(layers) // len(out), len(region)
@@ -246,7 +252,7 @@ def _all_skin(layers: NDArray[np.uint8], values: Floats, region: NDArray[np.bool
                     skin = layers[row, column] == 1
                 if skin:
                     u, v = values[row, column, 0], values[row, column, 1]
-                    skin = region[min(int((1 - v) * side), side - 1), min(int(u * side), side - 1)]
+                    skin = region[_texel(1 - v, side), _texel(u, side)]
             out[i, j] = skin
 
 
@@ -268,7 +274,7 @@ def seen_skin(views: Sequence[Codes], size: int, map_size: int) -> NDArray[np.bo
     return np.asarray((closed > 0) & bare)
 
 
-@njit(cache=True)
+@kernel
 def _mark_head(layers: NDArray[np.uint8], values: Floats, out: NDArray[np.bool_]) -> None:
     """Mark in ``out`` [S, S] the texels that samples of the head show."""
     side = len(out)
@@ -276,7 +282,7 @@ def _mark_head(layers: NDArray[np.uint8], values: Floats, out: NDArray[np.bool_]
         for j in range(len(layers)):
             if layers[i, j] == 1:
                 u, v = values[i, j, 0], values[i, j, 1]
-                out[min(int((1 - v) * side), side - 1), min(int(u * side), side - 1)] = True
+                out[_texel(1 - v, side), _texel(u, side)] = True
 
 
 def true_map(front: Codes, size: int) -> NDArray[np.uint8]:
@@ -316,7 +322,7 @@ def on_map(values: Floats, size: int) -> Floats:
     return np.asarray(np.pad(picture, margin, mode="edge"), np.float32)
 
 
-@njit(cache=True)
+@kernel
 def _interpolate(values: Floats, index: NDArray[np.int32], weight: Floats, out: Floats) -> None:
     side, _, channels = out.shape
     for i in range(side):

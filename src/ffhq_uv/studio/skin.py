@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from ffhq_uv.kernel import kernel
 from ffhq_uv.studio.codes import BLOTCHES, FRECKLE_FIELDS, MOLES
 from ffhq_uv.studio.fields import PIGMENTS, Fields, fields
 from ffhq_uv.studio.head import EYE_ROW, SIDE, bump
@@ -139,7 +139,7 @@ def _depth(person: Person, f: Fields) -> Floats:
     return f.scalp - np.float32(70 * person.receding)
 
 
-@njit(cache=True, fastmath=True)
+@kernel
 def _reflect(fields: Floats, linear: Floats, tone: Floats, out: Floats) -> None:
     """out [S, S, 3] = exp(tone - linear [3, P] @ fields [S, S, P])."""
     side, _, count = fields.shape

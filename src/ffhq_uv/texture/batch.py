@@ -78,8 +78,12 @@ class BatchTexturer(ABC, Generic[Canvas]):
             raise ValueError(f"faces are {tuple(faces.shape)}, expected [B, 3, H, W, 3]")
         if geometry.skin.shape != faces.shape[:4]:
             raise ValueError(f"skin masks are {tuple(geometry.skin.shape)}, the faces {tuple(faces.shape)}")
-        if geometry.xy.shape[2] != self._vertices:
-            raise ValueError(f"the geometry has {geometry.xy.shape[2]} vertices, the topology {self._vertices}")
+        for found in (geometry.xy, geometry.depth, geometry.normals):
+            if found.shape[:3] != (*faces.shape[:2], self._vertices):
+                raise ValueError(
+                    f"the geometry is {tuple(found.shape)}; expected {tuple(faces.shape[:2])} views of the topology's "
+                    f"{self._vertices} vertices"
+                )
         if min(faces.shape[2:4]) < self.least_face:
             least = f"{self.least_face}x{self.least_face}"
             raise ValueError(f"the faces are {faces.shape[3]}x{faces.shape[2]} pixels, expected at least {least}")

@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 
 from ffhq_uv.kernel import kernel
 
-MOMENTS = 10
-"""Count, sums of R G B, sums of RR RG RB GG GB BB."""
-
 TO_YUV = np.array(
     [[0.299, 0.587, 0.114], [-0.14714119, -0.28886916, 0.43601035], [0.61497538, -0.51496512, -0.10001026]]
 )
@@ -62,6 +59,7 @@ def moments_over(image: NDArray[np.float32], mask: NDArray[np.uint8]) -> NDArray
 def _moments(
     image: NDArray[np.float32], mask: NDArray[np.uint8], left: int, top: int, width: int, height: int
 ) -> NDArray[np.float64]:
+    """Count, sums of R G B, sums of RR RG RB GG GB BB; float64 [10]."""
     count = 0
     r1 = g1 = b1 = rr = rg = rb = gg = gb = bb = 0.0
     for row in range(top, top + height):

@@ -38,7 +38,7 @@ Window = tuple[slice, slice]
 
 class PublishedTexturer(BatchTexturer["_Canvas"]):
     """The published recipe for maps of one topology. Reasons: those of `BatchTexturer`, and
-    ``nothing_reliable``: so little skin that nothing is left of it off its border.
+    ``nothing_reliable``, on maps too small for the four rectangles: so little skin that nothing is left off its border.
     """
 
     def __init__(self, topology: Topology, threads: int = 1) -> None:

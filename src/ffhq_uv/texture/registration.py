@@ -30,8 +30,6 @@ FEWEST = 100
 """Texels that two views must share to be registered to each other."""
 OUTLIER = 8.0
 """Grey levels at which a texel's say is halved."""
-
-
 EVERY = 32
 """One texel in so many is looked at."""
 SCOUT_COSINE = 0.35
@@ -50,7 +48,7 @@ class Scouts:
 
     @classmethod
     def among(cls, groups: TexelGroups) -> Scouts:
-        """Take one in `EVERY` texels; on small maps more, so that there are some thousand."""
+        """Take one in `EVERY` texels; on small maps more, so that there are some 20,000."""
         every = np.arange(0, len(groups.texel), max(1, min(EVERY, len(groups.texel) // 20000)))
         group = np.searchsorted(groups.start, every, side="right") - 1
         return cls(groups.corners[group], groups.weight[every])

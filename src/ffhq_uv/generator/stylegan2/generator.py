@@ -14,6 +14,7 @@ from ffhq_uv.generator.stylegan2.checkpoints import read_checkpoint
 from ffhq_uv.generator.stylegan2.compiled import compiled
 from ffhq_uv.generator.stylegan2.native import Native, native
 from ffhq_uv.generator.stylegan2.noise import Noise, set_noise
+from ffhq_uv.networks import usable_device
 
 Precision = Literal["float32", "float16", "bfloat16"]
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -49,7 +50,7 @@ class StyleGAN2Generator:
             raise ValueError(f"precision is {precision!r}, expected one of {', '.join(_DTYPES)}")
         if batch < 1:
             raise ValueError(f"batch is {batch}, expected at least one image")
-        self.device = torch.device(device)
+        self.device = usable_device(device)
         on_cpu = self.device.type == "cpu"
         self.batch = 1 if on_cpu else batch
         if on_cpu:

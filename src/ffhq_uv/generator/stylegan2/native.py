@@ -127,7 +127,7 @@ class Native:
 
 @functools.cache
 def native() -> Native:
-    """The library, built or found (some five seconds once for a machine). Raises RuntimeError without a compiler."""
+    """The library, built or found (two seconds, once for a machine). Raises RuntimeError without a compiler."""
     return Native()
 
 

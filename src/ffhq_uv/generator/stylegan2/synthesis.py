@@ -86,6 +86,7 @@ class ToRGB(nn.Module):
         self.affine = Affine(latent_width, inputs)
 
     def prepare(self, native: Native | None) -> None:
+        """Draw with the library where it can: a multiple of its panel of input channels."""
         self.native = native if native and self.weight.shape[1] % native.panel == 0 else None
 
     def forward(self, x: Tensor, latent: Tensor, smaller: Tensor | None = None) -> Tensor:
@@ -172,11 +173,13 @@ class SynthesisNetwork(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where the parameters are."""
         device: torch.device = self.b4.const.device
         return device
 
     @torch.no_grad()
     def forward(self, latents: Tensor) -> Tensor:
+        """The images of codes; `prepare` comes first."""
         x: Tensor
         image: Tensor
         x, image = self.b4(latents, self.dtype)
