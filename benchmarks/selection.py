@@ -88,7 +88,9 @@ def codes(folder: Path, people: int, new: int) -> None:
     """Print the rates at which new codes get to the disk, and the disk's own."""
     rng = np.random.default_rng(0)
     some = rng.normal(size=(BATCH, *CODE)).astype(np.float32)
-    write(folder / "codes.npy", (people, *CODE), (some[: people - start] for start in range(0, people, BATCH)))
+    write(
+        folder / "codes.npy", (people, *CODE), (some[: people - start] for start in range(0, people, BATCH)), wait=True
+    )
     mapped = stored(folder / "codes.npy")
     start = time.perf_counter()
     means = category_means(mapped, np.arange(people) % GROUPS, GROUPS)
@@ -98,7 +100,7 @@ def codes(folder: Path, people: int, new: int) -> None:
     groups = rng.integers(0, GROUPS, new)
 
     def mixed(path: Path, method: Method) -> None:
-        write(path, (new, *CODE), in_batches(mapped, rows, weights, method, means, groups, lambda _: None))
+        write(path, (new, *CODE), in_batches(mapped, rows, weights, method, means, groups, lambda _: None), wait=True)
 
     def plain(path: Path) -> None:
         with path.open("wb", buffering=0) as file:

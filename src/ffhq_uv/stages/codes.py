@@ -27,16 +27,18 @@ def store(path: Path, count: int, views: int, batches: Callable[[], Iterator[Cod
     called again and all are written whole.
     """
     packed = (pack(codes) if follows_front(codes).all() else None for codes in batches()) if views > 1 else [None]
-    if not write(path, (count, ROWS, WIDTH), packed):
-        write(path, (count, views, LAYERS, WIDTH), batches())
+    if not write(path, (count, ROWS, WIDTH), packed, wait=False):
+        write(path, (count, views, LAYERS, WIDTH), batches(), wait=False)
 
 
-def write(path: Path, shape: tuple[int, ...], batches: Iterable[Codes | None]) -> bool:
-    """Write codes float32 [n, ...] that come in batches, and wait until they are on the disk.
+def write(path: Path, shape: tuple[int, ...], batches: Iterable[Codes | None], *, wait: bool) -> bool:
+    """Write codes float32 [n, ...] that come in batches. False, and no whole file, if a batch is None.
+
+    wait    until they are on the disk, and not only with the system
 
     A batch is computed while the system takes the one before, and the disk those before that: left to the end, the
     disk's work takes as long again. So a batch must stay as it is until the next has come. Not through a memory map: a
-    full disk is an error then (OSError), and no signal. False, and no whole file, if a batch is None.
+    full disk is an error then (OSError), and no signal.
     """
     try:
         with path.open("wb") as file, ThreadPoolExecutor(1) as writer, ThreadPoolExecutor(1) as syncer:
@@ -47,13 +49,14 @@ def write(path: Path, shape: tuple[int, ...], batches: Iterable[Codes | None]) -
                 if batch is None:
                     return False
                 writing = writer.submit(file.write, np.ascontiguousarray(batch, "<f4").data.cast("B"))
-                if syncing.done():
+                if wait and syncing.done():
                     syncing.result()
                     syncing = syncer.submit(os.fsync, file.fileno())
             writing.result()
             syncing.result()
-            file.flush()
-            os.fsync(file.fileno())
+            if wait:
+                file.flush()
+                os.fsync(file.fileno())
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
     return True

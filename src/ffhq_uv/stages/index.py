@@ -52,7 +52,8 @@ def read(table: pl.DataFrame, path: Path, views: int, bounds: Limits) -> pl.Data
 
         def batches() -> Iterator[Codes]:
             reasons.clear()
-            bar.reset()
+            if bar.n:  # whole, after all
+                bar.reset()
             for part in table.iter_slices(BATCH):
                 codes = np.empty((len(part), views, LAYERS, WIDTH), np.float32)
                 reasons.extend(reason for _, reason in read_latents(reader, part, codes))

@@ -34,7 +34,7 @@ def write_new_codes(config: Config, out: Path) -> tuple[int, ...]:
 
     shape = (len(recipes), *codes.shape[1:])
     with progress(len(recipes), "codes") as bar, files.replacing(out) as partial:
-        write(partial, shape, in_batches(codes, rows, weights, method, means, groups, bar.update))
+        write(partial, shape, in_batches(codes, rows, weights, method, means, groups, bar.update), wait=True)
     return shape
 
 
