@@ -92,7 +92,7 @@ def run(config: settings.Config) -> None:
     table = table.sort("id", maintain_order=True).rechunk()  # whatever the shards
     check_failures(table["reason"], config.failures.max_share, "truth")
     files.write_table(files.TEXTURE_TRUTH, table)
-    means = table.group_by("method", maintain_order=True).agg(pl.mean("psnr"))
+    means = table.filter(pl.col("reason").is_null()).group_by("method", maintain_order=True).agg(pl.mean("psnr"))
     print(", ".join(f"{method} {psnr:.2f} dB" for method, psnr in means.iter_rows()) or "no truth to compare with")
 
 
