@@ -45,6 +45,16 @@ def test_the_configuration_can_be_shown(capsys: pytest.CaptureFixture[str]) -> N
     assert "quantile: 0.5" in shown
 
 
+def test_the_studio_draws_no_codes_but_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "latents").mkdir()
+    assert main(["faces", "latents=latents", "out=faces"]) == 2
+    assert "data/archives/topo_assets is not the studio's" in capsys.readouterr().err
+    assert not (tmp_path / "faces").exists()
+
+
 def test_the_real_archives_must_be_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

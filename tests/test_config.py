@@ -38,6 +38,8 @@ def test_the_committed_params_are_the_composition() -> None:
     ("override", "named"),
     [
         ("filter.bs_eror.max=3", ["filter.bs_eror", "bs_error, expression, light, valid_area_ratio"]),
+        ("seed.x=1", ["'seed.x'", "seed, shard"]),
+        ("filter.bs_error.max.x.y=1", ["filter.bs_error.max.x", "max, normalise, quantile"]),
         ("filtr=strict", ["'filtr'", "filter", "generator"]),
         ("filter=strct", ["filter/strct", "off", "published", "strict"]),
         ("filter.bs_error.max=abc", ["filter.bs_error.max", "number", "'abc'"]),
@@ -77,6 +79,11 @@ class TestRefresh:
         monkeypatch.setenv("DVC_EXP_NAME", "brave-name")
         assert refresh(params) is True
         assert read(params=params).seed == 9
+
+
+def test_recorded_params_that_are_not_there_are_named_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"/none\.yaml: no such file; `python -m ffhq_uv config` writes params\.yaml"):
+        read(params=tmp_path / "none.yaml")
 
 
 def test_overrides_apply_on_top_of_recorded_params(tmp_path: Path) -> None:

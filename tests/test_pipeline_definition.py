@@ -53,6 +53,12 @@ def test_a_stage_depends_on_all_the_code_that_it_runs(stage: str) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_lists_nothing_twice(stage: str) -> None:
+    listed = STAGES[stage]["deps"]
+    assert sorted(set(listed)) == sorted(listed)
+
+
+@pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_names_parameters_that_exist(stage: str) -> None:
     for name in STAGES[stage].get("params", []):
         value = read()

@@ -139,7 +139,7 @@ def require(
         parts = " and ".join(sorted({f"{file.folder}/" for file in missing}))
         raise FileNotFoundError(f"not there: {'; '.join(lines)}. Published in {WHERE}, {parts}")
     for choice, (packages, extra) in PACKAGES.items():
-        if _made(choice, choices) and (absent := [name for name in packages if find_spec(name) is None]):
+        if made(choice, choices) and (absent := [name for name in packages if find_spec(name) is None]):
             raise RuntimeError(f"{choice} needs the package {', '.join(absent)}: pip install -e '.[{extra}]'")
 
 
@@ -184,9 +184,9 @@ def _sha256(path: Path) -> str:
 
 def chosen(file: Published, choices: Collection[str]) -> tuple[str, ...]:
     """For which of a configuration's choices it needs a file; none: it does not."""
-    return tuple(choice for choice in file.needed_by if _made(choice, choices))
+    return tuple(choice for choice in file.needed_by if made(choice, choices))
 
 
-def _made(choice: str, choices: Collection[str]) -> bool:
-    """Whether a configuration makes a choice, or all of several."""
+def made(choice: str, choices: Collection[str]) -> bool:
+    """Whether a configuration makes a choice, such as ``analysis=deep3d``, or all of several, joined by `` with ``."""
     return all(part in choices for part in choice.split(" with "))

@@ -291,8 +291,10 @@ class Config(Section):
 def composed(overrides: Sequence[str] = (), params: Path | None = None) -> DictConfig:
     """conf/ (or a recorded params.yaml) with overrides in Hydra's syntax, interpolations resolved.
 
-    Raises ConfigError with the options that exist for a misspelt key, group or member.
+    Raises ConfigError with the options that exist for a misspelt key, group or member, and for a missing params.yaml.
     """
+    if params is not None and not params.is_file():
+        raise ConfigError(f"{params}: no such file; `python -m ffhq_uv config` writes params.yaml")
     folder, name = (CONF, "config") if params is None else (params.resolve().parent, params.stem)
     with initialize_config_dir(str(folder), version_base="1.3"):
         try:
@@ -314,6 +316,8 @@ def _with_options(error: ConfigCompositionException, config: DictConfig) -> str:
 
 def _siblings(config: Any, path: Sequence[str]) -> str:
     for part in path[:-1]:
+        if not isinstance(config[part], DictConfig):
+            break
         config = config[part]
     return ", ".join(sorted(map(str, config)))
 

@@ -68,9 +68,10 @@ def _faces(words: list[str], params: Path | None) -> None:
     given, overrides = _take(words, "latents", "out")
     _expect(given.keys() == {"latents", "out"}, "faces")
     from ffhq_uv.stages.faces import FAILURES, make_faces
-    from ffhq_uv.stages.rooms import build_generator
+    from ffhq_uv.stages.rooms import build_generator, check_studio
 
     config = read(overrides, params)
+    check_studio(config.generator)
     batch = config.generator.batch if isinstance(config.generator, StyleGAN2Generator) else config.engine.shard
     latents, out = Path(given["latents"]), Path(given["out"])
     summary = make_faces(latents, out, build_generator(config), batch)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,17 @@ def test_a_sample_is_exported_on_its_fitted_head_and_a_map_on_the_mean_head(
     for kind in ("fitted", "mean", "other"):
         assert (tmp_path / kind / "000002.png").read_bytes() == (small_run / texture).read_bytes()
         assert trimesh.load(tmp_path / kind / "000002.obj", force="mesh").visual.uv is not None
+
+
+def test_the_studio_fits_no_head_to_codes_of_others(
+    copied: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copied("data/archives/topo_assets", "data/ffhq-uv-interpolate")
+    (folder / "data/archives/topo_assets/similarity_Lm3D_all.mat").unlink()
+    with inside(folder):
+        assert main(["export", "sample=000002", "out=x", *SMALL]) == 2
+        assert not Path("x").exists()
+    assert "is not the studio's" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import re
+from collections.abc import Callable
+from pathlib import Path
 
+import pytest
+from tests.stages.conftest import SMALL, inside
+
+from ffhq_uv.__main__ import main
 from ffhq_uv.config import read
 from ffhq_uv.stages.plan import Cost, between, rates, report
 
@@ -43,3 +49,41 @@ def test_the_plan_adds_up() -> None:
     assert "| 7.2 GB |" in lines[3]
     assert "NOT ENOUGH" not in lines[5]
     assert not any(line.startswith("| pull") for line in lines)
+    assert any(line.startswith("Left out: truth") for line in lines)
+
+
+@pytest.mark.slow
+def test_the_small_studio_is_planned_on_this_machine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The calibration is local whatever the engine, so Dask need not be there."""
+    words = [word for word in SMALL if not word.startswith(("engine", "generator", "texture"))]
+    words += ["generator.size=64", "texture.size=64"]
+    with inside(tmp_path):
+        assert main(["plan", *words, "engine=dask", "engine.address=tcp://nowhere:1", "engine.workers=1"]) == 0
+    said = capsys.readouterr()
+    rows = {
+        row[0]: row[1:]
+        for row in re.findall(r"^\| (\w+) \| ([\d,]*) \| ([\d.]+) \w+ \| ([\d.]+) \w+ \|$", said.out, re.M)
+    }
+    assert {stage: row[0] for stage, row in rows.items()} == {
+        "pull": "40",
+        "measure": "52",
+        "truth": "40",
+        "extract": "24",
+    }
+    assert all(float(seconds) > 0 for _, seconds, _ in rows.values())
+    assert all(float(disk) > 0 for stage, (_, _, disk) in rows.items() if stage != "truth")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_checkpoints_are_found_from_the_calibration(
+    copied: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the archives, where `experiment=ffhq_uv` has them, and beside the project."""
+    folder = copied("data/archives", "data/latents", "data/index.parquet", "data/reference-index.parquet")
+    (folder / "mine.pkl").touch()
+    with inside(folder):
+        assert main(["plan", "experiment=ffhq_uv", "generator.checkpoint=mine.pkl"]) == 1
+    said = capsys.readouterr().err
+    assert "the calibration of measure failed" in said
+    assert f"not there: {folder}/data/archives/checkpoints/" in said
+    assert "mine.pkl" not in said

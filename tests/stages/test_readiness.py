@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -50,11 +51,20 @@ def test_maps_and_meta_info_alone_are_not_enough(tmp_path: Path) -> None:
         came({"dataset/ffhq-uv/uv-maps": 5, "dataset/ffhq-uv/meta-info.json": 5})
         found = states()
     assert "lacks the samples' codes" in found["index"]
-    assert "dataset_project/latents.zip" in found["index"]
     assert found["filter"] == "waits for index"
 
 
-@pytest.mark.parametrize("part", ALL)
+def test_the_people_before_are_noted_and_not_needed(tmp_path: Path) -> None:
+    with inside(tmp_path):
+        came({name: count for name, count in ALL.items() if name != "dataset_project/latents"})
+        found = states()
+        assert found["index"] == "can run"
+        assert "dataset_project/latents.zip" in found["Note:"]
+        came(ALL)
+        assert "Note:" not in states()
+
+
+@pytest.mark.parametrize("part", ["dataset/ffhq-uv/face-latents", "dataset/ffhq-uv/meta-info.json"])
 def test_each_archive_that_did_not_come_is_named(tmp_path: Path, part: str) -> None:
     with inside(tmp_path):
         came({name: count for name, count in ALL.items() if name != part})
@@ -63,7 +73,27 @@ def test_each_archive_that_did_not_come_is_named(tmp_path: Path, part: str) -> N
         found = states()
     assert found["index"] == "can run"
     assert found["measure"].startswith("lacks 13 of the files marked * above (hifi3dpp_model_info.mat, ...)")
+    assert found["truth"] == found["measure"]
     assert found["filter"] == "waits for measure"
+
+
+def test_one_missing_file_is_named_without_more(small_run: Path, tmp_path: Path) -> None:
+    with inside(tmp_path):
+        shutil.copytree(small_run / "data/archives/topo_assets", files.TOPO_ASSETS)
+        came(ALL)
+        assert states()["measure"] == "can run after index"
+        found = states("identity=onnx", "identity.checkpoint=/none/encoder.onnx")
+    assert found["measure"].startswith("lacks 1 of the files marked * above (/none/encoder.onnx)")
+
+
+def test_a_package_that_two_choices_need_together_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = {"analysis=recorded with identity=arcface": (("no_such_package",), "landmarks")}
+    monkeypatch.setattr("ffhq_uv.stages.readiness.PACKAGES", together)
+    needs = "no_such_package (pip install 'ffhq-uv[landmarks]')"
+    with inside(tmp_path):
+        came(ALL)
+        assert needs in states("analysis=recorded", "identity=arcface")["measure"]
+        assert needs not in states("identity=arcface")["measure"]
 
 
 def test_what_is_done_is_not_asked_for_again(tmp_path: Path) -> None:

@@ -36,8 +36,8 @@ from ffhq_uv.stages.rooms import (
     build_identity,
     build_light,
     build_texturer,
+    check_studio,
 )
-from ffhq_uv.studio.recognise import is_studio
 from ffhq_uv.texture import Texturer
 from ffhq_uv.texture.topology import load_topology
 
@@ -160,13 +160,9 @@ class Chain:
 def build(config: settings.Config) -> Chain:
     """The rooms of a configuration; built once a process.
 
-    Raises ConfigError where the studio is to read codes that are not its own, which would go well and mean nothing.
+    Raises ConfigError where the studio is to read codes that are not its own (`check_studio`).
     """
-    if "studio" in (config.generator.name, config.analysis.name) and not is_studio(files.TOPO_ASSETS):
-        raise settings.ConfigError(
-            f"{files.TOPO_ASSETS} is not the studio's, and generator=studio and analysis=studio read the studio's own "
-            "codes only; choose another generator and analysis"
-        )
+    check_studio(config.generator, config.analysis)
     topology = load_topology(files.TOPO_ASSETS, config.texture.size)
     analysis = build_analysis(config)
     return Chain(

@@ -17,7 +17,7 @@ from ffhq_uv.archive.writing import write_bytes
 from ffhq_uv.geometry import FRONT, VIEWS
 from ffhq_uv.png import read_png
 from ffhq_uv.stages import files
-from ffhq_uv.stages.rooms import build_analysis, build_generator
+from ffhq_uv.stages.rooms import build_analysis, build_generator, check_studio
 from ffhq_uv.texture.export import glb_file, mtl_file, obj_file
 from ffhq_uv.texture.mesh import Mesh
 from ffhq_uv.texture.topology import load_mesh
@@ -27,8 +27,10 @@ def export_sample(config: settings.Config, id: str, out: Path) -> str:
     """Write a sample of the data set made, on the head that the analysis fits to its faces; says what was written.
 
     Without these faces (a generator that cannot draw the sample) it is the topology's mean head, and the text says why.
+    Raises ConfigError where the studio is to read codes that are not its own.
     """
     texture, codes = _find(id)
+    check_studio(config.generator, config.analysis)
     mesh = load_mesh(files.TOPO_ASSETS)
     fitted, reason = _fitted(config, id, codes)
     _write(mesh if fitted is None else Mesh(fitted, mesh.uv, mesh.triangles, mesh.triangles_uv), texture, id, out)

@@ -42,7 +42,7 @@ def key_of(stage: str, config: Config) -> str:
 
 
 def _parameter(config: Config, name: str) -> Any:
-    value: Any = config.model_dump(mode="json")
+    value: Any = config.model_dump(mode="json", by_alias=True)
     for part in name.split("."):
         value = value[part]
     return value

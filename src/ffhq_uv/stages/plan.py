@@ -50,11 +50,13 @@ class Cost:
 def run(config: Config) -> None:
     """Calibrate, and print the plan."""
     most = config.engine.workers or cores()
-    print(f"measuring this machine with 1 and {most} workers ...", file=sys.stderr)
+    tried = sorted({1, most})
+    print(f"measuring this machine with {' and '.join(map(str, tried))} workers ...", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="ffhq-uv-plan-") as folder:
         scratch = Scratch(Path(folder), config)
         counts = scratch.prepare()
-        calibrated = {workers: scratch.calibrate(workers) for workers in sorted({1, most})}
+        stages = [stage for stage in counts if stage != "pull"]
+        calibrated = {workers: scratch.calibrate(stages, workers) for workers in tried}
     print("\n".join(report(config, counts, scratch.pull, calibrated)))
 
 
@@ -84,18 +86,20 @@ class Scratch:
             tables = [files.read_table(path) for path in (files.INDEX, files.REFERENCE_INDEX)]
             people, reference = (table["reason"].null_count() for table in tables)
         self._recipes()
+        truth = {"truth": {files.SAMPLE_CODES.stem: people}} if self.config.generator.name == "studio" else {}
         return {
             "pull": {"ffhq-uv": people},
             "measure": {"ffhq-uv": people, "reference": reference},
+            **truth,
             "extract": {files.INTERPOLATED.name: self.config.interpolate.count},
         }
 
-    def calibrate(self, workers: int) -> dict[str, Cost]:
-        """Run measure and extract with some workers."""
-        engine = {"name": "local", "workers": workers, "shard": SHARD, "gpus": self.config.engine.gpus}
+    def calibrate(self, stages: Sequence[str], workers: int) -> dict[str, Cost]:
+        """Run stages that take long with some workers."""
+        engine = {"workers": workers, "shard": SHARD}
         gate = self.config.interpolate.model_dump(mode="json") | {"gate": {"enabled": False, "spare": 0.0}}
         costs = {}
-        for stage in ("measure", "extract"):
+        for stage in stages:
             seconds = self._stage(stage, engine=engine, interpolate=gate, failures={"max_share": 1.0}, shard=None)
             lines = (self.folder / f"logs/{stage}.jsonl").read_text().splitlines()
             each, busy = rates([json.loads(line) for line in lines], workers)
@@ -107,10 +111,15 @@ class Scratch:
         return costs
 
     def _stage(self, stage: str, **sections: Any) -> float:
-        """Run a stage with some sections of the configuration changed; the seconds that it took."""
-        values = self.config.model_dump(mode="json")
+        """Run a stage on this machine with some sections of the configuration changed; the seconds that it took."""
+        values = self.config.model_dump(mode="json", by_alias=True)
         values |= {name: values[name] | new if isinstance(new, dict) else new for name, new in sections.items()}
+        values["engine"] |= {"name": "local"}
         values["engine"].pop("address", None)
+        values["checkpoints"] = str(self.config.checkpoints.absolute())
+        for section in (values["generator"], values["expression"], values["identity"], values["light"]):
+            if section.get("checkpoint") is not None:
+                section["checkpoint"] = str(Path(section["checkpoint"]).absolute())
         (self.folder / "params.yaml").write_text(yaml.safe_dump(values))
         command = [sys.executable, "-m", "ffhq_uv", stage, "--params", "params.yaml"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
@@ -122,8 +131,8 @@ class Scratch:
 
     def _borrow(self) -> None:
         """Use the archives and codes that are here, and the first good samples of the index."""
-        for path in (files.ARCHIVES, files.LATENTS, self.config.checkpoints):
-            if path.exists() and not path.is_absolute():
+        for path in (files.ARCHIVES, files.LATENTS):
+            if path.exists():
                 (self.folder / path).symlink_to(path.resolve())
         for path in (files.INDEX, files.REFERENCE_INDEX):
             files.write_table(self.folder / path, files.read_table(path).head(SAMPLES))
@@ -198,6 +207,8 @@ def report(
     enough = "" if free > disk else ": NOT ENOUGH"
     yield f"\n{_bytes(free)} are free here{enough}. It takes twice the disk where DVC cannot link files."
     yield "Left out: index, filter, classify, interpolate and evaluate, which read tables, and DVC's own time."
+    if "truth" not in counts:
+        yield "Left out: truth, which nobody knows but the studio."
     if pull is None:
         yield "Left out: pull, which copies the archives."
     if config.interpolate.gate.enabled:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from ffhq_uv.checkpoints import PACKAGES, Condition
+from ffhq_uv.checkpoints import PACKAGES, Condition, made
 from ffhq_uv.config import Config, PublishedSource
 from ffhq_uv.stages import files
 
@@ -15,6 +15,7 @@ MADE = {
     "pull": files.MANIFEST,
     "index": files.INDEX,
     "measure": files.MEASUREMENTS,
+    "truth": files.TEXTURE_TRUTH,
     "filter": files.KEPT,
     "classify": files.CATEGORIES,
     "interpolate": files.RECIPES,
@@ -27,11 +28,11 @@ MADE = {
 def readiness(
     config: Config, choices: Collection[str], folders: Mapping[str, Path], conditions: Collection[Condition]
 ) -> Iterator[str]:
-    """A line for each stage: that it can run now, or after which one, or what it lacks."""
+    """A line for each stage: that it can run now, or after which one, or what it lacks; and what to know besides."""
     lacking = lacks(config, choices, folders, conditions)
     waits, undone = None, None
     yield "Stages; `dvc repro` runs those that can, in this order."
-    for stage, made in MADE.items():
+    for stage, result in MADE.items():
         if lacking[stage]:
             state = f"lacks {'; '.join(lacking[stage])}"
             waits = waits or stage
@@ -39,9 +40,14 @@ def readiness(
             state = f"waits for {waits}"
         else:
             state = f"can run after {undone}" if undone else "can run"
-        if not made.exists():
+        if not result.exists():
             undone = undone or stage
         yield f"  {stage:12} {state}"
+    if files.MANIFEST.exists() and "dataset_project/latents" not in _samples():
+        yield (
+            "Note: the people before, dataset_project/latents.zip, did not come. The stages run without them, but the "
+            'table then has nothing in its row "FFHQ", and no ID std, which is measured against theirs.'
+        )
 
 
 def lacks(
@@ -57,7 +63,7 @@ def lacks(
             "source.url: `python -m ffhq_uv pull source=ffhq_uv` says what to download, and from where"
         )
     if files.MANIFEST.exists():
-        found["index"] = _archives(json.loads(files.MANIFEST.read_text())["samples"])
+        found["index"] = _archives(_samples())
     here = files.MANIFEST.exists()
     absent = [
         condition.file.path
@@ -66,13 +72,19 @@ def lacks(
         and (condition.size is None or condition.problem is not None)
         and (here or not condition.file.at(folders).is_relative_to(files.ARCHIVES))  # else pull may bring it
     ]
-    missing = [f"{len(absent)} of the files marked * above ({absent[0]}, ...)"] if absent else []
-    for choice in sorted(PACKAGES.keys() & set(choices)):
-        packages, extra = PACKAGES[choice]
+    more = ", ..." if len(absent) > 1 else ""
+    missing = [f"{len(absent)} of the files marked * above ({absent[0]}{more})"] if absent else []
+    for packages, extra in sorted({needs for choice, needs in PACKAGES.items() if made(choice, choices)}):
         missing += [f"{name} (pip install -e '.[{extra}]')" for name in packages if find_spec(name) is None]
-    for stage in ("measure", "extract"):
+    for stage in ("measure", "truth", "extract") if config.generator.name == "studio" else ("measure", "extract"):
         found[stage] = missing
     return found
+
+
+def _samples() -> dict[str, int]:
+    """How many samples each archive that came has, as `pull` listed them."""
+    samples: dict[str, int] = json.loads(files.MANIFEST.read_text())["samples"]
+    return samples
 
 
 def _archives(samples: dict[str, int]) -> list[str]:
@@ -86,6 +98,4 @@ def _archives(samples: dict[str, int]) -> list[str]:
         )
     if parts.isdisjoint({"meta-info.json", "attributes", "ffhq-uv-face-attributes"}):
         missing.append("the samples' attributes, dataset/ffhq-uv/meta-info.json")
-    if "dataset_project/latents" not in samples:
-        missing.append('the people before, dataset_project/latents.zip: the row "FFHQ" of the table')
     return missing

@@ -25,6 +25,7 @@ from ffhq_uv.quality.onnx_encoder import OnnxFaceEncoder
 from ffhq_uv.quality.recogniser import ExpressionRecogniser, expression_score
 from ffhq_uv.stages import files
 from ffhq_uv.stages.identity import Encoder, OfAlignedFaces, OfHeads, OfPictures, front
+from ffhq_uv.studio.recognise import is_studio
 from ffhq_uv.texture import Texturer
 from ffhq_uv.texture.faithful import FaithfulTexturer
 from ffhq_uv.texture.published import PublishedTexturer
@@ -35,6 +36,15 @@ Expression = Callable[[Tensor, Geometry, Sequence[float | None]], Sequence[float
 
 Pictures = Callable[[Tensor], Tensor]
 """A measurement of fronts uint8 [B, H, W, 3] alone, [B]."""
+
+
+def check_studio(*sections: settings.Generator | settings.Analysis) -> None:
+    """Raise ConfigError where the studio is to read codes that are not its own: it would go well and mean nothing."""
+    if any(section.name == "studio" for section in sections) and not is_studio(files.TOPO_ASSETS):
+        raise settings.ConfigError(
+            f"{files.TOPO_ASSETS} is not the studio's, and generator=studio and analysis=studio read the studio's own "
+            "codes only; choose another generator and analysis"
+        )
 
 
 def build_generator(config: settings.Config) -> Generator:

@@ -22,6 +22,7 @@ from ffhq_uv.geometry import FRONT
 from ffhq_uv.quality.likeness import psnr, seam, ssim
 from ffhq_uv.stages import files
 from ffhq_uv.stages.codes import stored, whole
+from ffhq_uv.stages.doctor import check
 from ffhq_uv.stages.failures import check_failures
 from ffhq_uv.stages.rooms import build_analysis, build_generator, build_texturer
 from ffhq_uv.stages.shards import running
@@ -51,6 +52,10 @@ seam        99th percentile of the spurious gradient, grey levels a texel
 """
 
 
+Row = dict[str, object]
+"""A row of the table, by column."""
+
+
 @dataclass(frozen=True)
 class Shard:
     """Consecutive samples: their rows in the codes and their ids."""
@@ -78,6 +83,7 @@ def run(config: settings.Config) -> None:
     """Compare every sample of the data set; where nobody knows the truth, write an empty table."""
     table: pl.DataFrame | None = pl.DataFrame(schema=SCHEMA)
     if config.generator.name == "studio" and is_studio(files.TOPO_ASSETS):
+        check(config)
         shards = list(_shards(files.read_table(files.INDEX), config.engine.shard))
         with running("truth", config, SCHEMA) as run:
             table = run.rows(partial(_compare, config), shards)
@@ -86,7 +92,7 @@ def run(config: settings.Config) -> None:
     table = table.sort("id", maintain_order=True).rechunk()  # whatever the shards
     check_failures(table["reason"], config.failures.max_share, "truth")
     files.write_table(files.TEXTURE_TRUTH, table)
-    means = table.group_by("method", maintain_order=True).agg(pl.mean("psnr"))
+    means = table.filter(pl.col("reason").is_null()).group_by("method", maintain_order=True).agg(pl.mean("psnr"))
     print(", ".join(f"{method} {psnr:.2f} dB" for method, psnr in means.iter_rows()) or "no truth to compare with")
 
 
@@ -108,24 +114,51 @@ def _rooms(config: settings.Config) -> Rooms:
 
 
 def _compare(config: settings.Config, _: Work, shard: Shard) -> tuple[pl.DataFrame, list[Path]]:
-    rooms = _rooms(config)
+    return pl.DataFrame(_rows_or_why_not(_rooms(config), shard), SCHEMA), []
+
+
+def _rows_or_why_not(rooms: Rooms, shard: Shard) -> list[Row]:
+    """A shard's rows; a sample that makes a room fail is found by comparing them one by one."""
+    try:
+        return _rows(rooms, shard)
+    except Exception as error:
+        if isinstance(error, OSError) and files.cannot_write(error):
+            raise  # no fault of the sample's
+        if len(shard.ids) == 1:
+            return _refused(rooms, shard.ids[0], f"error: {type(error).__name__}: {error}")
+    return [row for one in shard.ones() for row in _rows_or_why_not(rooms, one)]
+
+
+def _refused(rooms: Rooms, id: str, reason: str) -> list[Row]:
+    """The rows of a sample of which no method makes a texture."""
+    return [{"id": id, "method": method, "reason": reason} for method in rooms.texturers]
+
+
+def _rows(rooms: Rooms, shard: Shard) -> list[Row]:
     codes = whole(stored(files.SAMPLE_CODES)[shard.rows])
     latents = torch.from_numpy(codes)
-    faces, _reasons = rooms.generator(latents, shard.ids)
+    faces, undrawn = rooms.generator(latents, shard.ids)
     geometry = rooms.analysis(faces, latents, shard.ids)
+    reasons = [drawing or analysis for drawing, analysis in zip(undrawn, geometry.reasons, strict=True)]
+    rows: list[Row] = []
+    for id, reason in zip(shard.ids, reasons, strict=True):
+        rows += [] if reason is None else _refused(rooms, id, reason)
+    good = [place for place, reason in enumerate(reasons) if reason is None]
+    if not good:
+        return rows
+    faces, geometry, codes = faces[good], geometry.select(good), codes[good]
     true = [true_map(views[FRONT], rooms.size) for views in codes]
     seen = [seen_skin(list(views), faces.shape[2], rooms.size) for views in codes]
-    rows: list[dict[str, object]] = []
     for method, texturer in rooms.texturers.items():
         textures = texturer(faces, geometry)
         maps, covered = textures.maps.numpy(), textures.coverage.any(1).numpy()
-        for k, (id, reason) in enumerate(zip(shard.ids, textures.reasons, strict=True)):
-            row: dict[str, object] = {"id": id, "method": method, "reason": reason}
+        for k, (place, reason) in enumerate(zip(good, textures.reasons, strict=True)):
+            row: Row = {"id": shard.ids[place], "method": method, "reason": reason}
             if reason is None:
                 row |= {name: figure(maps[k], true[k], seen[k]) for name, figure in FIGURES.items()}
                 row["coverage"] = float(np.mean(covered[k][seen[k]]))
             rows.append(row)
-    return pl.DataFrame(rows, SCHEMA), []
+    return rows
 
 
 FIGURES = {"psnr": psnr, "ssim": ssim, "seam": seam}
