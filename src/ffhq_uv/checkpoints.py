@@ -5,7 +5,6 @@ They come with the FFHQ-UV archives: the folders ``checkpoints/`` and ``topo_ass
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,6 +17,7 @@ from ffhq_uv.analysis.deep3d_network import load_deep3d
 from ffhq_uv.analysis.landmarks import DlibLandmarks
 from ffhq_uv.analysis.morphable import MorphableModel
 from ffhq_uv.analysis.parsing import FaceParser
+from ffhq_uv.checksum import sha256_of
 from ffhq_uv.generator.stylegan2 import read_checkpoint
 from ffhq_uv.png import read_png
 from ffhq_uv.quality.arcface import ArcFace
@@ -171,15 +171,7 @@ def examine(file: Published, choices: Collection[str], folders: Mapping[str, Pat
         file.open(path)
     except (ValueError, OSError, RuntimeError) as error:
         problem = " ".join(str(error).split())
-    return Condition(file, needed, path.stat().st_size, _sha256(path), problem)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as content:
-        while block := content.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+    return Condition(file, needed, path.stat().st_size, sha256_of(path), problem)
 
 
 def chosen(file: Published, choices: Collection[str]) -> tuple[str, ...]:

@@ -52,6 +52,10 @@ class ZipError(ValueError):
     """A zip is damaged or hostile. The message says how, not which file."""
 
 
+class TooLarge(ZipError):
+    """A zip, or a member, is larger than the caller allows: it may well be sound."""
+
+
 def unsafe(name: str) -> bool:
     """Whether a relative path with ``/`` could leave its folder, or means different things on different systems."""
     return not name or bool(_UNSAFE.search(name))
@@ -86,7 +90,10 @@ class Zip:
     """An open zip. Close it, or use ``with``; reading from several threads is fine."""
 
     def __init__(self, source: Path | bytes, max_members: int = MAX_MEMBERS) -> None:
-        """Open a file, or the bytes of one. Raises ZipError, or OSError if the file cannot be opened."""
+        """Open a file, or the bytes of one.
+
+        Raises ZipError (TooLarge for more members), or OSError if the file cannot be opened.
+        """
         self._handle = -1
         if isinstance(source, bytes):
             self._length, self._data = len(source), source
@@ -115,7 +122,7 @@ class Zip:
         most        largest size that is read, bytes
         most_ratio  largest ratio of its size to its packed size, above one MiB
 
-        Raises KeyError without such a member, ZipError if it is larger or damaged, OSError if reading fails.
+        Raises KeyError without such a member, TooLarge, ZipError if it is damaged, OSError if reading fails.
         """
         start, data = self.locate(name, most, most_ratio)
         at = self.directory.places[name]
@@ -140,8 +147,10 @@ class Zip:
         at = self.directory.places[name]
         offset, end = int(self.directory.offset[at]), int(self.directory.end[at])
         size, packed = int(self.directory.size[at]), int(self.directory.packed[at])
-        if max(size, packed - (packed >> 8) - 64) > most or (size > 1 << 20 and size > most_ratio * max(packed, 1)):
-            raise ZipError(f"refuses {size} bytes packed in {packed} (at most {most})")
+        if max(size, packed - (packed >> 8) - 64) > most:
+            raise TooLarge(f"refuses {size} bytes packed in {packed} (at most {most})")
+        if size > 1 << 20 and size > most_ratio * max(packed, 1):
+            raise TooLarge(f"refuses {size} bytes packed in {packed} (at most {most_ratio:g} times as many)")
         named = name.encode("utf-8", "surrogateescape")
         piece = self._piece(offset, min(30 + len(named) + packed + _SLACK, end - offset))
         if len(piece) < 30:
@@ -233,8 +242,10 @@ def _central_directory(length: int, piece: Callable[[int, int], bytes], max_memb
         raise ZipError("refuses a zip in several parts")
     if start + size != end:
         raise ZipError("not a readable zip (bytes are missing or too many; is it cut short?)")
-    if count > max_members or size > MAX_DIRECTORY:
-        raise ZipError(f"refuses {count} members, {size} bytes of names (at most {max_members}, {MAX_DIRECTORY})")
+    if count > max_members:
+        raise TooLarge(f"refuses {count} members (at most {max_members})")
+    if size > MAX_DIRECTORY:
+        raise ZipError(f"refuses {size} bytes of members' names (at most {MAX_DIRECTORY})")
     raw = piece(start, size)
     if len(raw) != size or count * 46 > size:
         raise ZipError("not a readable zip (its directory is shorter than it says)")

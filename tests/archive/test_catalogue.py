@@ -137,8 +137,8 @@ def test_the_project_gives_the_reference_and_without_a_data_set_the_samples(tmp_
     assert found.samples.is_empty()
     assert found.reference.select(columns).rows() == expected
     out = np.zeros((2, 1, 18, 512), np.float32)
-    assert dict(read_latents(tmp_path, found.reference, out, rows=[1])) == {1: None}
-    np.testing.assert_array_equal(out, [np.zeros((1, 18, 512)), codes_of("01223", 1)])
+    assert dict(read_latents(tmp_path, found.reference, out)) == {0: None, 1: None}
+    np.testing.assert_array_equal(out, [codes_of(id, 1) for id in ("00007", "01223")])
 
     for at, view in enumerate(VIEWS):
         write_bytes(project / f"edit/01223/01223_{view}_latent.pt", member("01223", at))

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import stat
 import struct
 import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from ffhq_uv.archive.containers import ArchiveError, Archives, files, open_zip
+from ffhq_uv.archive.limits import PUBLISHED, Limits
 from ffhq_uv.archive.scanning import scan
 from ffhq_uv.archive.writing import write_zip
+from ffhq_uv.config import read
+from ffhq_uv.stages.limits import limits
 
 
 def zip_of(path: Path, *members: tuple[str | zipfile.ZipInfo, bytes], compress: int = zipfile.ZIP_STORED) -> Path:
@@ -92,10 +98,34 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     zip_of(tmp_path / "000.zip", ("000001.png", bytes(32 << 20)), compress=zipfile.ZIP_DEFLATED)
     zip_of(tmp_path / "001.zip", ("01223.json", b" " * 100_000))
     with Archives(tmp_path) as archives:
-        with pytest.raises(ArchiveError, match=r"000\.zip!000001\.png: refuses 33554432 bytes"):
+        with pytest.raises(
+            ArchiveError, match=r"000\.zip!000001\.png: refuses .* \(at most 200 times as many\); `limits`"
+        ):
             archives.read("000.zip!000001.png")
-        with pytest.raises(ArchiveError, match=r"refuses 100000 bytes"):
+        with pytest.raises(ArchiveError, match=r"refuses 100000 bytes packed in 100000 \(at most 65536\); `limits`"):
             archives.read("001.zip!01223.json")
+        (tmp_path / "01223.json").write_bytes(b" " * 100_000)
+        with pytest.raises(ArchiveError, match=r"^01223\.json: refuses 100000 bytes \(at most 65536\); `limits`"):
+            archives.read("01223.json")
+    with pytest.raises(ArchiveError, match=r"001\.zip: refuses 1 members \(at most 0\); `limits` in the configuration"):
+        open_zip(tmp_path / "001.zip", Limits(members=0))
+
+
+def test_what_the_system_refuses_is_not_to_be_downloaded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    zip_of(tmp_path / "000.zip", ("01223.json", b"{}"))
+    with monkeypatch.context() as patch:  # as when a process has too many open files
+        patch.setattr(os, "open", Mock(side_effect=OSError(errno.EMFILE, os.strerror(errno.EMFILE))))
+        with Archives(tmp_path) as archives, pytest.raises(ArchiveError, match=r"000\.zip: Too many open files$"):
+            archives.read("000.zip!01223.json")
+    with pytest.raises(ArchiveError, match=r"none\.zip: No such file or directory$"):
+        open_zip(tmp_path / "none.zip")
+    (tmp_path / "0.json").mkdir()
+    with Archives(tmp_path) as archives, pytest.raises(ArchiveError, match=r"^0\.json: not a file$"):
+        archives.read("0.json")
+
+
+def test_the_configured_bounds_are_those_of_the_published_files() -> None:
+    assert limits(read()) == PUBLISHED
 
 
 def test_a_lying_size_and_a_flipped_bit_are_damage(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ class Web:
     ranges: bool = True
     validators: bool = True
     lengths: bool = True
+    missing: int = 404
     pause: float = 0
     """Seconds between two blocks of 64 kB."""
 
@@ -58,7 +59,7 @@ class Handler(BaseHTTPRequestHandler):
         waiting = web.trouble.get(path, []) if body else []
         trouble = waiting.pop(0) if waiting else None
         if path not in web.files or (isinstance(trouble, int) and 400 <= trouble < 600):
-            self.send_response(trouble if isinstance(trouble, int) else 404)
+            self.send_response(trouble if isinstance(trouble, int) else web.missing)
             self.send_header("Retry-After", "0")
             self.send_header("Content-Length", "0")
             self.end_headers()

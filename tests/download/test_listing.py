@@ -80,7 +80,29 @@ def test_a_list_here_may_name_files_anywhere(web: Web, tmp_path: Path) -> None:
     ]
 
 
-def test_a_web_folder_without_a_list_says_how_to_make_one(web: Web) -> None:
+def test_a_server_that_forbids_what_is_not_there_is_asked_for_both_lists(web: Web) -> None:
+    """As S3 does for those who may not list the bucket."""
+    web.missing = 403
+    web.files["/SHA256SUMS"] = FORMS["SHA256SUMS"].encode()
+    assert [offer.path for offer in offers(web.url, PARTS)] == [MAPS, ASSETS]
+    assert [path for _, path, _ in web.asked] == ["/manifest.json", "/SHA256SUMS"]
+
+
+def test_a_refusal_that_does_not_say_missing_ends_the_search(web: Web) -> None:
+    web.missing = 401
+    with pytest.raises(DownloadError, match=r"manifest\.json: HTTP 401"):
+        offers(f"{web.url}/HTTP 404", PARTS)
+
+
+def test_a_hash_sign_begins_a_comment_but_not_in_a_name_that_sha256sum_wrote(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(f"{SUM}  dataset/a #1.zip\n# {SUM}  {MAPS}\n{ASSETS} # ours\n")
+    found = offers(str(tmp_path / "list.txt"), PARTS)
+    assert [(offer.path, offer.sha256) for offer in found] == [("dataset/a #1.zip", SUM), (ASSETS, None)]
+
+
+@pytest.mark.parametrize("missing", [403, 404, 410])
+def test_a_web_folder_without_a_list_says_how_to_make_one(web: Web, missing: int) -> None:
+    web.missing = missing
     with pytest.raises(DownloadError, match=r"neither manifest\.json nor SHA256SUMS.*sha256sum > SHA256SUMS"):
         offers(f"{web.url}/FFHQ-UV/", PARTS)
 

@@ -8,10 +8,13 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from tests.stages.shards import measure_but_die_of_five
 
 from ffhq_uv.__main__ import main
 from ffhq_uv.archive.writing import encode_png, write_zip
 from ffhq_uv.quality.bs_error import bs_error
+from ffhq_uv.stages import bs_error as stage
+from ffhq_uv.stages.shards import WORKER_DIED
 
 MAPS = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
 PNGS = [encode_png(uv_map) for uv_map in MAPS]
@@ -50,6 +53,16 @@ def test_every_map_of_a_folder_and_its_zips(maps: Path, tmp_path: Path, capsys: 
 def test_a_zip_alone(maps: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bs-error", f"maps={maps / '001.zip'}"]) == 0
     assert "2 maps, 0 could not" in capsys.readouterr().out
+
+
+def test_a_map_that_kills_its_worker_costs_no_other_of_its_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(stage.SHARD + 1):
+        (tmp_path / f"{number:06d}.png").write_bytes(PNGS[0])
+    monkeypatch.setattr(stage, "measure", measure_but_die_of_five)
+    table = stage.measure_maps(tmp_path, workers=1)
+    assert table.drop_nulls("reason").select("map", "reason").rows() == [("000005.png", WORKER_DIED)]
+    assert len(table) == stage.SHARD + 1
+    assert table["bs_error"].null_count() == 1
 
 
 @pytest.mark.parametrize(("words", "status"), [([], 2), (["maps=a", "in=b"], 2), (["maps=nowhere"], 1)])

@@ -1,3 +1,5 @@
+"""The stage truth: both ways of extracting textures against the maps that the studio painted, where these are known."""
+
 from __future__ import annotations
 
 import json

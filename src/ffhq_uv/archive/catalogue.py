@@ -100,9 +100,9 @@ def catalogue(root: Path, data_set: str = "ffhq-uv", limits: Limits = PUBLISHED)
 
 
 def read_latents(
-    reader: LatentReader | Path, table: pl.DataFrame, out: NDArray[np.float32], rows: Iterable[int] | None = None
+    reader: LatentReader | Path, table: pl.DataFrame, out: NDArray[np.float32]
 ) -> Iterator[tuple[int, str | None]]:
-    """Read the codes of a table's rows (by default all) into ``out`` float32 [len(table), V, 18, 512].
+    """Read the codes of a table's rows into ``out`` float32 [len(table), V, 18, 512].
 
     Yields each row with its reason: the table's own, ``latent_nonfinite``, ``latent_unreadable:front: ...``, or None.
     A row with a reason is zero. Callers that read in batches should pass a reader, which
@@ -110,10 +110,10 @@ def read_latents(
     """
     if isinstance(reader, Path):
         with Archives(reader) as archives:
-            yield from read_latents(LatentReader(archives), table, out, rows)
+            yield from read_latents(LatentReader(archives), table, out)
         return
     locations, reasons = table["latents"].to_list(), table["reason"].to_list()
-    for row in range(len(table)) if rows is None else rows:
+    for row in range(len(table)):
         reason = reasons[row] or _read_sample(reader, locations[row], out[row])
         if reason is not None:
             out[row] = 0

@@ -15,7 +15,9 @@ from pathlib import Path
 from types import TracebackType
 
 from ffhq_uv.archive.limits import PUBLISHED, Limits
-from ffhq_uv.zips import STORED, Zip, ZipError
+from ffhq_uv.zips import STORED, TooLarge, Zip, ZipError
+
+_BOUNDED = "`limits` in the configuration bounds it"
 
 
 class ArchiveError(ValueError):
@@ -34,6 +36,22 @@ def files(root: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))
 
 
+def locations(path: Path, suffix: str) -> Iterator[str]:
+    """Every file with a suffix (``.png``) at ``path``: a folder and the zips in it, or one zip or plain file.
+
+    The locations are below the folder, or below the one that the single file lies in. Raises ArchiveError for a zip
+    that cannot be opened.
+    """
+    root = path if path.is_dir() else path.parent
+    for file in files(path) if path.is_dir() else [path]:
+        location = file.relative_to(root).as_posix()
+        if file.suffix == suffix:
+            yield location
+        elif file.suffix == ".zip":
+            with open_zip(file) as archive:
+                yield from (f"{location}!{name}" for name in archive.namelist() if name.endswith(suffix))
+
+
 def split(location: str) -> tuple[str, str]:
     """A location's path and the zip's member, which is empty for a plain file."""
     head, zipped, member = location.partition(".zip!")
@@ -48,7 +66,11 @@ def open_zip(path: Path, limits: Limits = PUBLISHED) -> Zip:
     """Open a zip. ArchiveError names the file, what is wrong with it (`ffhq_uv.zips`), and a remedy."""
     try:
         return Zip(path, limits.members)
-    except (ZipError, OSError) as error:
+    except OSError as error:
+        raise ArchiveError(f"{path}: {error.strerror or error}") from error
+    except TooLarge as error:
+        raise ArchiveError(f"{path}: {error}; {_BOUNDED}") from error
+    except ZipError as error:
         raise ArchiveError(f"{path}: {error}; this is no published archive, download it again") from error
 
 
@@ -94,8 +116,10 @@ class Archives:
 
     def _read_file(self, path: Path, location: str, limit: int) -> bytes:
         state = path.stat()
-        if not stat.S_ISREG(state.st_mode) or state.st_size > limit:
-            raise ArchiveError(f"{location}: refuses {state.st_size} bytes (at most {limit}, of a file)")
+        if not stat.S_ISREG(state.st_mode):
+            raise ArchiveError(f"{location}: not a file")
+        if state.st_size > limit:
+            raise ArchiveError(f"{location}: refuses {state.st_size} bytes (at most {limit}); {_BOUNDED}")
         with path.open("rb") as file:
             return file.read(limit)
 
@@ -104,6 +128,8 @@ class Archives:
             return self._zip(path).read(member, limit, self.limits.ratio)
         except KeyError:
             raise ArchiveError(f"{path}!{member}: no such member") from None
+        except TooLarge as error:
+            raise ArchiveError(f"{path}!{member}: {error}; {_BOUNDED}") from error
         except ZipError as error:
             raise ArchiveError(f"{path}!{member}: {error}; download {path} again") from error
 
@@ -116,6 +142,7 @@ class Archives:
         return self._zips[path]
 
     def close(self) -> None:
+        """Close the zips that are open; a later `read` opens them again."""
         while self._zips:
             self._zips.popitem()[1].close()
 

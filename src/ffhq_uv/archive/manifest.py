@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from ffhq_uv.archive.attributes import decode_meta_info
 from ffhq_uv.archive.containers import Archives, files, open_zip
 from ffhq_uv.archive.limits import PUBLISHED, Limits
 from ffhq_uv.archive.scanning import recognise
+from ffhq_uv.checksum import sha256_of
 from ffhq_uv.zips import remembered_at
 
 PARTS = ("dataset", "dataset_project", "topo_assets", "checkpoints")
@@ -20,24 +20,28 @@ OLD_PARTS = (*(f"{name}{part}" for name in _OLD_SETS for part in ("", "-face-lat
 """The folders in which it was published until December 2022."""
 
 KINDS = (
-    *("uv-maps", "face-latents", "meta-info.json", "topo_assets", "checkpoints"),
-    *(
-        "latents",
-        "attributes",
-        "attributes_ms_api",
-        "lights",
-        "edit",
-        "unwrap_texture",
-        "inversions",
-        "images",
-    ),
+    "uv-maps",
+    "face-latents",
+    "meta-info.json",
+    "topo_assets",
+    "checkpoints",
+    "latents",
+    "attributes",
+    "attributes_ms_api",
+    "lights",
+    "edit",
+    "unwrap_texture",
+    "inversions",
+    "images",
 )
 """The parts in which everything is published, by the name of a file's folder or zip."""
 
 _SETS = {"dataset/ffhq-uv": 54_165, "dataset/ffhq-uv-interpolate": 100_000}
 PUBLISHED_SAMPLES = {
     **{
-        f"{set}/{kind}": count for set, count in _SETS.items() for kind in ("uv-maps", "face-latents", "meta-info.json")
+        f"{name}/{kind}": samples
+        for name, samples in _SETS.items()
+        for kind in ("uv-maps", "face-latents", "meta-info.json")
     },
     "dataset_project/latents": 69_620,  # FFHQ's 70,000 less 380 that could not be inverted
 }
@@ -76,7 +80,7 @@ def manifest(root: Path, sha256: Mapping[str, str] | None = None, limits: Limits
         kind, part = _kind(location)
         if found:
             ids.setdefault(part, set()).update(found)
-        digest = (sha256 or {}).get(location) or _sha256(path)
+        digest = (sha256 or {}).get(location) or sha256_of(path)
         entries.append(Entry(location, path.stat().st_size, digest, kind, len(found)))
     return Manifest({part: len(ids[part]) for part in sorted(ids)}, entries)
 
@@ -93,12 +97,14 @@ def differences(samples: Mapping[str, int]) -> list[str]:
     return found
 
 
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+def large_zips(root: Path, limits: Limits = PUBLISHED) -> Iterator[tuple[Path, bytes]]:
+    """Of every zip with very many members: where its directory should be remembered (`ffhq_uv.zips`), and the
+    content."""
+    for path in files(root):
+        if path.suffix == ".zip":
+            with open_zip(path, limits) as archive:
+                if content := archive.remembering():
+                    yield remembered_at(path), content
 
 
 def _kind(location: str) -> tuple[str, str]:
@@ -118,13 +124,3 @@ def _ids(root: Path, location: str, limits: Limits) -> Iterable[str]:
         with Archives(root, limits) as archives:
             return decode_meta_info(archives.read(location), location)
     return [member.id] if (member := recognise(location)) else []
-
-
-def large_zips(root: Path, limits: Limits = PUBLISHED) -> Iterator[tuple[Path, bytes]]:
-    """Of every zip with very many members: where its directory should be remembered (`ffhq_uv.zips`), and the
-    content."""
-    for path in files(root):
-        if path.suffix == ".zip":
-            with open_zip(path, limits) as archive:
-                if content := archive.remembering():
-                    yield remembered_at(path), content

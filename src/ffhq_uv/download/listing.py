@@ -31,6 +31,8 @@ LISTS = ("manifest.json", "SHA256SUMS")
 """Names of the list of a folder, in this order."""
 MAX_LIST = 64 << 20
 """Largest list, bytes: 160 a file, 400,000 files."""
+_MISSING = {403, 404, 410}
+"""HTTP answers for a file that is not there: 403 from S3, unless one may list the bucket."""
 
 
 @dataclass(frozen=True)
@@ -144,10 +146,9 @@ def _row(row: dict[str, object]) -> Row:
 
 def _lines(text: str) -> Iterator[Row]:
     for line in text.splitlines():
-        line = line.partition("#")[0].strip()
-        if summed := re.fullmatch(r"([0-9a-fA-F]{64}) [ *](.+)", line):
+        if summed := re.fullmatch(r"([0-9a-fA-F]{64}) [ *](.+)", line.strip()):  # a name with # is one, too
             yield summed[2].removeprefix("./"), "", None, summed[1]
-        elif line:
+        elif line := line.partition("#")[0].strip():
             name, *rest = line.split()
             size = int(rest.pop(0)) if rest and rest[0].isdigit() and len(rest[0]) < 19 else None
             if len(rest) > 1:
@@ -172,7 +173,7 @@ def _web_folder(place: str) -> list[Offer]:
         try:
             return list(_listed(f"{place.rstrip('/')}/{name}", name))
         except DownloadError as error:
-            if "HTTP 404" not in str(error):
+            if error.status not in _MISSING:
                 raise
     raise DownloadError(
         f"{place}: a web server does not list its files, and there is neither {' nor '.join(LISTS)}. Put the "

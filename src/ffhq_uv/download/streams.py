@@ -25,7 +25,14 @@ _SESSIONS = threading.local()  # requests' sessions keep connections open, and a
 
 
 class DownloadError(RuntimeError):
-    """A file cannot be had, or is not what it should be; trying again would not help."""
+    """A file cannot be had, or is not what it should be; trying again would not help.
+
+    status  the web server's answer, where it refused the file
+    """
+
+    def __init__(self, reason: str, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 class Interrupted(Exception):
@@ -138,7 +145,7 @@ def _answer(method: str, url: str, headers: dict[str, str]) -> Iterator[requests
 def _refused(url: str, answer: requests.Response) -> Exception:
     if answer.status_code in _BUSY:
         return Interrupted(f"HTTP {answer.status_code} {answer.reason}", _wait(answer.headers.get("Retry-After")))
-    return DownloadError(f"{url}: HTTP {answer.status_code} {answer.reason}")
+    return DownloadError(f"{url}: HTTP {answer.status_code} {answer.reason}", answer.status_code)
 
 
 def _blocks(answer: requests.Response) -> Iterator[bytes]:

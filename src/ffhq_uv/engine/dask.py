@@ -45,7 +45,10 @@ def dask(address: str | None, workers: int, gpus: float = 0) -> Backend:
                 client = opened.enter_context(distributed.Client(cluster))
             else:
                 client = opened.enter_context(distributed.Client(address, timeout=30))
-                client.wait_for_workers(1, timeout=60)
+                try:
+                    client.wait_for_workers(1, timeout=60)
+                except (TimeoutError, asyncio.TimeoutError):  # one and the same from Python 3.11 on
+                    raise OSError(f"{address}: no Dask worker came within a minute: dask worker {address}") from None
             yield Pool(DaskExecutor(client, gpus), sum(client.nthreads().values()))
 
     return Backend(open_pool, (KilledWorker, FutureCancelledError, Forgotten, Deserted))
@@ -86,7 +89,7 @@ class DaskExecutor(Executor):
         while True:
             try:
                 return task.result(timeout=PATIENCE)
-            except (TimeoutError, asyncio.TimeoutError):  # one and the same from Python 3.11 on
+            except (TimeoutError, asyncio.TimeoutError):
                 if task.status == "error":
                     raise  # the job's own
                 if self._client.run_on_scheduler(_state, task.key) not in {"waiting", "queued", "processing", "memory"}:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import polars as pl
 import torch
 
 from ffhq_uv.archive.catalogue import read_uv_map
-from ffhq_uv.archive.containers import Archives, files, open_zip
+from ffhq_uv.archive.containers import Archives, locations
 from ffhq_uv.engine import Engine
 from ffhq_uv.engine.local import local
 from ffhq_uv.engine.worker import call
@@ -34,22 +33,27 @@ def measure_maps(maps: Path, workers: int | None = None) -> pl.DataFrame:
     why it could not be measured. Raises FileNotFoundError where there is no PNG, ArchiveError for a damaged zip.
     """
     root = maps if maps.is_dir() else maps.parent
-    locations = sorted(_locations(maps)) if maps.exists() else []
-    if not locations:
+    found = sorted(locations(maps, ".png")) if maps.exists() else []
+    if not found:
         raise FileNotFoundError(f"{maps}: no PNG found; a folder or a zip of UV maps expected")
-    shards = [locations[start : start + SHARD] for start in range(0, len(locations), SHARD)]
+    shards = [found[start : start + SHARD] for start in range(0, len(found), SHARD)]
     rows: list[dict[str, Any]] = []
     job = partial(call, Path.cwd(), partial(measure, root))
-    with Engine(local(workers or cores())) as engine, progress(len(locations), "bs-error", "map") as bar:
+    with Engine(local(workers or cores())) as engine, progress(len(found), "bs-error", "map") as bar:
+        lost: list[str] = []
         for outcome in engine.outcomes(job, shards):
-            rows += outcome.result or [{"map": location, "reason": WORKER_DIED} for location in outcome.job]
-            bar.update(len(outcome.job))
+            rows += outcome.result or []
+            lost += outcome.job if outcome.lost else []
+            bar.update(len(outcome.result or []))
+        for outcome in engine.outcomes(job, [[location] for location in lost]):  # one of a shard's maps is to blame
+            rows += outcome.result or [{"map": outcome.job[0], "reason": WORKER_DIED}]
+            bar.update(1)
     return pl.DataFrame(rows, SCHEMA).sort("map")
 
 
-def measure(root: Path, locations: list[str]) -> list[dict[str, Any]]:
-    """The rows of some maps."""
-    return [_measured(_archives(root), location) for location in locations]
+def measure(root: Path, maps: list[str]) -> list[dict[str, Any]]:
+    """The rows of some maps, which are given by location."""
+    return [_measured(_archives(root), location) for location in maps]
 
 
 def _measured(archives: Archives, location: str) -> dict[str, Any]:
@@ -66,14 +70,3 @@ def _archives(root: Path) -> Archives:
     """Open in a worker as long as it lives: a zip's list of members is read once, and memory is not faulted in anew."""
     keep_freed_memory()
     return Archives(root)
-
-
-def _locations(maps: Path) -> Iterator[str]:
-    root = maps if maps.is_dir() else maps.parent
-    for path in files(maps) if maps.is_dir() else [maps]:
-        location = path.relative_to(root).as_posix()
-        if path.suffix == ".png":
-            yield location
-        elif path.suffix == ".zip":
-            with open_zip(path) as archive:
-                yield from (f"{location}!{name}" for name in archive.namelist() if name.endswith(".png"))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ffhq_uv.config import PARAMS, Config, read, refresh
 
 
 def run(config: Config) -> None:
     """Refresh params.yaml and check every value in it, before any stage spends time."""
-    if refresh(Path(PARAMS)):
+    if refresh():
         print("params.yaml differs from conf/ (an experiment or a hand edit): kept")
     read(params=PARAMS)

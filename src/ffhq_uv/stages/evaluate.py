@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ffhq_uv.config import Config
 from ffhq_uv.quality.identity_std import identity_std, identity_std_bootstrap
 from ffhq_uv.quality.interval import mean_interval
-from ffhq_uv.quality.tone_class import CLASSES, ita_class
+from ffhq_uv.quality.tone_class import ita_class, lightest_first
 from ffhq_uv.selection.balance import balance
 from ffhq_uv.stages import files
 from ffhq_uv.stages.balance_figure import draw_balance
@@ -52,7 +52,7 @@ def run(config: Config) -> None:
     draw_quality(quality)
     balances = {
         "category": _balance(source, kept, new, began, _recipes()),
-        "skin_tone": _balance(source, kept, new, _tones(source), _tones(new)).sort(_lightest_first()),
+        "skin_tone": _balance(source, kept, new, _tones(source), _tones(new)).sort(lightest_first("group")),
     }
     files.write_metrics("categories", {by: _counts(table) for by, table in balances.items()})
     draw_balance(balances)
@@ -149,11 +149,6 @@ def _counts(table: pl.DataFrame) -> dict[str, dict[str, Any]]:
 def _tones(measured: pl.DataFrame) -> pl.DataFrame:
     """id and group: the class of each sample's skin tone, null where it was not measured."""
     return measured.select("id", pl.col("skin_tone").map_elements(ita_class, pl.String).alias("group"))
-
-
-def _lightest_first() -> pl.Expr:
-    names = [name for _, name in CLASSES]
-    return pl.col("group").replace_strict(names, range(len(names)), default=len(names))
 
 
 def _began_in() -> pl.DataFrame:

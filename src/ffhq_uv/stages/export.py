@@ -13,7 +13,7 @@ from ffhq_uv.analysis.deep3d import MODEL
 from ffhq_uv.analysis.morphable import MorphableModel
 from ffhq_uv.archive.containers import Archives
 from ffhq_uv.archive.latents import decode_latent
-from ffhq_uv.archive.writing import write_bytes
+from ffhq_uv.archive.writing import sample_files, write_bytes
 from ffhq_uv.geometry import FRONT, VIEWS
 from ffhq_uv.png import read_png
 from ffhq_uv.stages import files
@@ -50,11 +50,10 @@ def _find(id: str) -> tuple[Path, NDArray[np.float32]]:
     """The map and the codes [3, 18, 512] of a sample of the data set made."""
     if not (id.isdecimal() and len(id) == 6):
         raise settings.ConfigError(f"sample={id}: expected six digits, such as sample=000000")
-    chunk = f"{int(id) // 1000:03d}"
-    texture = files.INTERPOLATED / "uv-maps" / chunk / f"{id}.png"
+    texture = sample_files(files.INTERPOLATED, id)[0]
     if not texture.is_file():
         raise FileNotFoundError(f"{texture}: no such sample; `dvc repro` makes the data set, map=PNG takes other maps")
-    locations = [f"face-latents/{chunk}.zip!{id}/{id}_{view}_latent.pt" for view in VIEWS]
+    locations = [f"face-latents/{texture.parent.name}.zip!{id}/{id}_{view}_latent.pt" for view in VIEWS]
     with Archives(files.INTERPOLATED) as archives:
         return texture, np.stack([decode_latent(archives.read(location), location) for location in locations])
 

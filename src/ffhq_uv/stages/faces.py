@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -11,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import torch
 
-from ffhq_uv.archive.containers import Archives, files, open_zip
+from ffhq_uv.archive.containers import Archives, locations
 from ffhq_uv.archive.latents import decode_latent
 from ffhq_uv.archive.writing import encode_png, remove_partial_files, write_bytes
 from ffhq_uv.generator import Generator
@@ -50,7 +49,7 @@ def make_faces(latents: Path, out: Path, generator: Generator, batch: int) -> Su
     remove_partial_files(out)
     root, failures = latents if latents.is_dir() else latents.parent, {}
     pictures: dict[str, str] = {}
-    for location in _locations(latents):
+    for location in locations(latents, ".pt"):
         picture = _picture(location, latents)
         if picture in pictures:
             failures[location] = f"same picture as {pictures[picture]}"
@@ -91,18 +90,6 @@ def make_faces(latents: Path, out: Path, generator: Generator, batch: int) -> Su
 
 def _write(path: Path, face: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:
     write_bytes(path, encode_png(face))
-
-
-def _locations(latents: Path) -> Iterator[str]:
-    """Every ``.pt`` file of a folder and its zips, or of a zip, as a location below the folder."""
-    root = latents if latents.is_dir() else latents.parent
-    for path in files(latents) if latents.is_dir() else [latents]:
-        location = path.relative_to(root).as_posix()
-        if path.suffix == ".zip":
-            with open_zip(path) as archive:
-                yield from (f"{location}!{name}" for name in archive.namelist() if name.endswith(".pt"))
-        elif path.suffix == ".pt":
-            yield location
 
 
 def _picture(location: str, latents: Path) -> str:

@@ -15,7 +15,7 @@ from ffhq_uv.archive.containers import ArchiveError, Archives
 from ffhq_uv.archive.limits import Limits
 from ffhq_uv.config import Config
 from ffhq_uv.quality.agreement import agreement
-from ffhq_uv.quality.tone_class import CLASSES, ita_class
+from ffhq_uv.quality.tone_class import ita_class, lightest_first
 from ffhq_uv.selection.balance import balance
 from ffhq_uv.selection.filter import Criterion, borderline, judge, resolve, summarise
 from ffhq_uv.stages import files
@@ -29,8 +29,6 @@ FAULTS = {"badly_lit": "bs_error", "hidden_skin": "valid_area_ratio", "smiling":
 
 COLUMNS = {"none": "bs_error", "mean_luma": "bs_error_of_luma"}
 """Of every normalisation of BS error: the measurements' column."""
-
-TONES = [name for _, name in CLASSES]
 
 MEASURED_BY = {
     "bs_error": "every run measures it",
@@ -125,8 +123,7 @@ def _tones(measurements: pl.DataFrame, verdicts: pl.DataFrame, normalise: str) -
     """Whom the verdicts let through, a row a skin tone's class, the lightest first."""
     groups = measurements["skin_tone"].map_elements(ita_class, pl.String)
     table = balance(groups, verdicts["status"] == "kept").rename({"group": "skin_tone"})
-    order = pl.col("skin_tone").replace_strict(TONES, range(len(TONES)), default=len(TONES))
-    return table.sort(order).select(pl.lit(normalise).alias("normalise"), pl.all())
+    return table.sort(lightest_first("skin_tone")).select(pl.lit(normalise).alias("normalise"), pl.all())
 
 
 def _agreement(verdicts: pl.DataFrame, criteria: Sequence[Criterion], truth: pl.DataFrame) -> dict[str, Any]:

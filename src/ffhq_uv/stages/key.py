@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from ffhq_uv.checkpoints import chosen
+from ffhq_uv.checksum import sha256_of
 from ffhq_uv.config import CONF, Config
 from ffhq_uv.stages import doctor, files
 
@@ -33,9 +34,9 @@ def key_of(stage: str, config: Config) -> str:
     data = [Path(path) for path in definition["deps"] if not path.startswith("src/")]
     depends = {
         "parameters": {name: _parameter(config, name) for name in definition["params"] if name not in NO_CONTENT},
-        "code": {str(path.relative_to(ROOT)): _sha256(path) for path in _files(code, ("*.py", "*.cpp"))},
+        "code": {str(path.relative_to(ROOT)): sha256_of(path) for path in _files(code, ("*.py", "*.cpp"))},
         "data": _data(data),
-        "checkpoints": {str(path): _sha256(path) for path in _checkpoints(config)},
+        "checkpoints": {str(path): sha256_of(path) for path in _checkpoints(config)},
         "libraries": {name: version(name) for name in _libraries()},
     }
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:12]
@@ -54,9 +55,9 @@ def _data(paths: Sequence[Path]) -> dict[str, Any]:
     for path in paths:
         if path == files.ARCHIVES:
             found |= {str(file): file.stat().st_size for file in _files([path])}
-            found |= {str(file): _sha256(file) for file in _files([files.TOPO_ASSETS, files.MANIFEST])}
+            found |= {str(file): sha256_of(file) for file in _files([files.TOPO_ASSETS, files.MANIFEST])}
         else:
-            found |= {str(file): _sha256(file) for file in _files([path])}
+            found |= {str(file): sha256_of(file) for file in _files([path])}
     return found
 
 
@@ -78,11 +79,3 @@ def _libraries() -> list[str]:
         match(r"[\w.-]+", requirement) for requirement in requires("ffhq-uv") or () if "extra ==" not in requirement
     )
     return sorted(name[0] for name in names if name)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as content:
-        while block := content.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -10,6 +10,7 @@ from typing import Any
 from ffhq_uv.archive.containers import Archives
 from ffhq_uv.archive.scanning import scan
 from ffhq_uv.archive.writing import write_tar
+from ffhq_uv.geometry import VIEWS
 from ffhq_uv.stages import files
 from ffhq_uv.stages.progress import progress
 
@@ -45,5 +46,5 @@ def _members(
     for id in ids:
         yield f"{id}.png", archives.read(found[id, None])
         yield f"{id}.json", json.dumps(records[id], sort_keys=True).encode()
-        for view in ("left", "front", "right"):
+        for view in VIEWS:
             yield f"{id}.{view}.pt", archives.read(found[id, view])

@@ -114,7 +114,7 @@ class Run:
 
     def _finish(self, make: Make[S], shards: Sequence[S]) -> None:
         lost = []
-        job = partial(call, Path.cwd(), partial(_finish, self.work, make))
+        job = partial(call, Path.cwd(), partial(_make_and_keep, self.work, make))
         for outcome in self.engine.outcomes(job, shards):
             if outcome.lost:
                 lost.append(outcome.job)
@@ -179,7 +179,7 @@ def name(shard: Shard) -> str:
     return f"{shard.label}-{shard.ids[0]}-{digest}"
 
 
-def _finish(work: Work, make: Make[S], shard: S) -> Done:
+def _make_and_keep(work: Work, make: Make[S], shard: S) -> Done:
     """A worker's job: make a shard's samples and keep them."""
     began = time.time()
     take_spans()

@@ -37,6 +37,7 @@ class Record:
     fields: dict[str, Any] = field(default_factory=dict)
 
     def build(self, state: object) -> Record:
+        """The object with its state, a dict of fields by name. Raises UnpickleError for any other state."""
         if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
             raise UnpickleError(f"the state of {self.kind} is not a dict of fields")
         self.fields.update(state)
