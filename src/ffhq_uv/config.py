@@ -142,6 +142,7 @@ class FaithfulTexture(Section):
 
 class Expression(Section):
     name: Literal["coefficients", "recorded", "emotions"]
+    checkpoint: None
     neutral_max: float
 
 
