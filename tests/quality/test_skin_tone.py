@@ -2,11 +2,12 @@
 
 import math
 
+import polars as pl
 import pytest
 import torch
 
 from ffhq_uv.quality.skin_tone import CHEEKS, ita, skin_tone, srgb_to_lab
-from ffhq_uv.quality.tone_class import ita_class
+from ffhq_uv.quality.tone_class import ita_class, lightest_first
 
 
 @pytest.mark.parametrize(
@@ -75,3 +76,10 @@ def test_cheeks_mirror_each_other_between_eyes_and_mouth():
     assert 385 < row0 < row1 < 594  # eye corners, mouth corners
     assert 348 > left0 > 216  # from outside the outer eye corner, inside the left view's columns
     assert left1 < 417  # to the outside of the mouth corner
+
+
+def test_classes_sort_from_the_lightest_to_the_darkest_and_what_is_none_comes_last():
+    table = pl.DataFrame({"tone": ["unknown", "dark", "tan", "very light", "brown", "light", "intermediate"]})
+    ordered = table.sort(lightest_first("tone"))["tone"].to_list()
+    assert ordered == ["very light", "light", "intermediate", "tan", "brown", "dark", "unknown"]
+    assert [ita_class(angle) for angle in (60, 50, 30, 20, 0, -60)] == ordered[:-1]
