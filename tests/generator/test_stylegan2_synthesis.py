@@ -118,7 +118,10 @@ def test_the_native_layer_is_the_convolution_and_what_follows(
     expected = convolved(x * styles[:, :, None, None], weight, up=up)
     scale = expected.std()
     expected = F.leaky_relu(expected * norms[:, :, None, None] + noise + bias[:, None, None], 0.2).clamp(-9, 9)
-    assert (result - expected).abs().max() < scale * (0.2 if dtype == torch.bfloat16 else 3e-5)
+    error, low = (result - expected).abs(), dtype == torch.bfloat16
+    assert error.square().mean().sqrt() < scale * (0.02 if low else 2e-6)
+    # The rare worst of a hundred thousand: the norms, up to 5 here, scale what rounding did before them.
+    assert error.max() < scale * norms.abs().max().clamp(min=1) * (0.2 if low else 3e-5)
 
 
 def test_the_up_convolution_is_the_transposed_one_then_the_fir() -> None:

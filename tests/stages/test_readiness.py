@@ -89,7 +89,7 @@ def test_one_missing_file_is_named_without_more(small_run: Path, tmp_path: Path)
 def test_a_package_that_two_choices_need_together_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     together = {"analysis=recorded with identity=arcface": (("no_such_package",), "landmarks")}
     monkeypatch.setattr("ffhq_uv.stages.readiness.PACKAGES", together)
-    needs = "no_such_package (pip install 'ffhq-uv[landmarks]')"
+    needs = "no_such_package (pip install -e '.[landmarks]')"
     with inside(tmp_path):
         came(ALL)
         assert needs in states("analysis=recorded", "identity=arcface")["measure"]
