@@ -5,8 +5,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +23,8 @@ from ffhq_uv.stages.failures import check_failures
 from ffhq_uv.stages.limits import limits
 from ffhq_uv.stages.progress import progress
 
-BATCH, READERS = 64, 2
-"""Samples in memory at once, twice 7 MB, which stay in the processor's cache between reading and writing; and threads
-that read them: checksums need no GIL.
-"""
+BATCH = 64
+"""Samples in memory at once, 7 MB twice: they are read in turns into the same memory, which stays in the cache."""
 
 
 def run(config: Config) -> None:
@@ -51,11 +47,8 @@ def run(config: Config) -> None:
 def read(table: pl.DataFrame, path: Path, views: int, bounds: Limits) -> pl.DataFrame:
     """The table with the reasons of the codes that could not be read; the codes go to a file (`codes.store`)."""
     reasons: list[str | None] = []
-    with ExitStack() as opened:
-        archives = [opened.enter_context(Archives(files.ARCHIVES, bounds)) for _ in range(READERS)]
-        readers = [LatentReader(each) for each in archives]
-        pool = opened.enter_context(ThreadPoolExecutor(READERS))
-        bar = opened.enter_context(progress(len(table), f"index {path.stem}"))
+    with Archives(files.ARCHIVES, bounds) as archives, progress(len(table), f"index {path.stem}") as bar:
+        reader = LatentReader(archives)
         two = np.empty((2, min(BATCH, len(table)), views, LAYERS, WIDTH), np.float32)
 
         def batches() -> Iterator[Codes]:
@@ -63,20 +56,13 @@ def read(table: pl.DataFrame, path: Path, views: int, bounds: Limits) -> pl.Data
             if bar.n:  # whole, after all
                 bar.reset()
             for number, part in enumerate(table.iter_slices(BATCH)):
-                codes, share = two[number % 2, : len(part)], -(-len(part) // READERS)
-                parts = (part.iter_slices(share), np.split(codes, range(share, len(part), share)))
-                for found in pool.map(_reasons, readers, *parts):
-                    reasons.extend(found)
+                codes = two[number % 2, : len(part)]
+                reasons.extend(reason for _, reason in read_latents(reader, part, codes))
                 bar.update(len(part))
                 yield codes
 
         store(path, len(table), views, batches)
     return table.with_columns(reason=pl.Series(reasons, dtype=pl.String))
-
-
-def _reasons(reader: LatentReader, part: pl.DataFrame, codes: Codes) -> list[str | None]:
-    """Read the codes of some samples; why it failed, of each."""
-    return [reason for _, reason in read_latents(reader, part, codes)]
 
 
 def quarantine(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
