@@ -4,8 +4,8 @@
 
 The zips are made as published: 1,000 samples a chunk, three codes each, random numbers; by default a tenth of the
 data set's 54,165 samples. Ours is what the stage ``index`` calls, one process. The plain reading is a loop of
-``zipfile`` and ``torch.load`` into a memory-mapped array, in the same process and in turn with ours. Both end with
-the same bytes in the store, which is checked. What is printed is the median of the rounds; memory is that of a
+``zipfile`` and ``torch.load`` into a memory-mapped array, in the same process and in turn with ours. Both stores
+hold the same numbers, which is checked. What is printed is the median of the rounds; memory is that of a
 process of its own that indexes once.
 """
 
