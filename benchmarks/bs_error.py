@@ -24,7 +24,7 @@ import torch
 from PIL import Image
 
 from ffhq_uv.quality.bs_error import bs_error
-from ffhq_uv.stages.bs_error import measure
+from ffhq_uv.tools.bs_error import measure
 
 
 def decoded(paths: Sequence[Path]) -> int:

@@ -26,9 +26,9 @@ from typing import Any
 
 import polars as pl
 
+from ffhq_uv.chain.chain import SCHEMA
 from ffhq_uv.config import read
-from ffhq_uv.stages.chain import SCHEMA
-from ffhq_uv.stages.files import write_table
+from ffhq_uv.store.files import write_table
 
 INPUTS = ("archives", "latents", "index.parquet", "categories.parquet", "recipes.parquet", "bounds.parquet")
 RESULTS = ("data/ffhq-uv-interpolate", "data/interpolate-measurements.parquet", "metrics", "plots")

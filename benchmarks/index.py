@@ -31,11 +31,11 @@ from ffhq_uv.archive import catalogue
 from ffhq_uv.archive.attributes import decode_meta_info
 from ffhq_uv.archive.limits import PUBLISHED
 from ffhq_uv.archive.writing import encode_view_latent, normalised_attributes, write_bytes, write_meta_info, write_zip
+from ffhq_uv.formats.zips import Zip, remembered_at
 from ffhq_uv.geometry import VIEWS
-from ffhq_uv.stages import files
-from ffhq_uv.stages.codes import stored, whole
 from ffhq_uv.stages.index import read
-from ffhq_uv.zips import Zip, remembered_at
+from ffhq_uv.store import files
+from ffhq_uv.store.codes import stored, whole
 
 SHAPE = (3, 18, 512)
 

@@ -34,9 +34,9 @@ from ffhq_uv.selection.filter import Criterion, judge, resolve, summarise
 from ffhq_uv.selection.interpolate import allocate, draw_weights, interpolate
 from ffhq_uv.selection.mix import Method, category_means
 from ffhq_uv.selection.parents import draw_parents
-from ffhq_uv.selection.rows import ROWS
-from ffhq_uv.stages.codes import stored, write
-from ffhq_uv.stages.new_codes import BATCH, in_batches
+from ffhq_uv.store.codes import stored, write
+from ffhq_uv.store.rows import ROWS
+from ffhq_uv.tools.codes import BATCH, in_batches
 
 CODE = (ROWS, 512)
 GROUPS = 20

@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 
 from ffhq_uv.analysis.morphable import MorphableModel
 from ffhq_uv.camera import Alignment, project, rotation, vertex_normals
+from ffhq_uv.formats.png import read_png
+from ffhq_uv.formats.unpickle import read_torch
 from ffhq_uv.geometry import VIEWS, Geometry
-from ffhq_uv.png import read_png
 from ffhq_uv.quality.likeness import psnr, seam, ssim
 from ffhq_uv.texture import Texturer
 from ffhq_uv.texture.faithful import FaithfulTexturer
 from ffhq_uv.texture.published import POISSON_BOXES, PublishedTexturer
 from ffhq_uv.texture.topology import Topology, load_topology
-from ffhq_uv.unpickle import read_torch
 
 ID = "01223"
 FACE = 1024

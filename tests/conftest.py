@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from tests.small_run import STAGES, run
 
 if TYPE_CHECKING:  # the studio's kernels take seconds to import; most tests do without
     from studio_landmarks import Faces
@@ -45,3 +48,25 @@ def landmark_model(studio_assets: Path, tmp_path_factory: pytest.TempPathFactory
     path.parent.mkdir(parents=True)
     train(dlib, people(studio_assets, range(24), 192), path)
     return path
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run."""
+    folder = tmp_path_factory.mktemp("run")
+    assert run(folder, *STAGES) == [0] * len(STAGES)
+    return folder
+
+
+@pytest.fixture
+def copied(small_run: Path, tmp_path: Path) -> Callable[..., Path]:
+    """Makes a folder with copies of some of the finished run's files, to damage or to go on from."""
+
+    def copy(*names: str) -> Path:
+        for name in names:
+            source, target = small_run / name, tmp_path / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (shutil.copytree if source.is_dir() else shutil.copyfile)(source, target)
+        return tmp_path
+
+    return copy

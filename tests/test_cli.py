@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from ffhq_uv.__main__ import STAGES, main
-from ffhq_uv.tools import TOOLS
+from ffhq_uv.command import tools
 
 
 def test_help_lists_every_command_and_how_to_override(capsys: pytest.CaptureFixture[str]) -> None:
@@ -16,13 +16,46 @@ def test_help_lists_every_command_and_how_to_override(capsys: pytest.CaptureFixt
         main(["--help"])
     shown = capsys.readouterr().out
     assert stopped.value.code == 0
-    assert all(command in shown for command in [*STAGES, *TOOLS])
+    assert all(command in shown for command in [*STAGES, *tools.names()])
     assert "filter.bs_error.max=" in shown
 
 
 def test_the_stages_are_those_of_the_pipeline_in_its_order() -> None:
     pipeline = yaml.safe_load((Path(__file__).parents[1] / "dvc.yaml").read_text())
     assert list(STAGES) == list(pipeline["stages"])
+
+
+@pytest.mark.parametrize("tool", tools.names())
+def test_every_tool_says_in_a_line_what_it_does_and_explains_its_words(
+    tool: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert tools.text(tool)
+    assert main([tool, "--help"]) == 0
+    usage, _, explained = capsys.readouterr().out.partition("\n")
+    assert usage.startswith(f"usage: python -m ffhq_uv {tool}")
+    assert "None" not in explained
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["pack"], "out: is missing"),
+        (["pack", "out="], "out=: no value"),
+        (["pack", "out=a", "out=b"], "out=b: given twice"),
+        (["pack", "out=a", "seed=2"], "seed=2: no word of this tool's"),
+        (["convert-checkpoint", "a"], "target: is missing"),
+        (["export", "out=heads"], "one of sample=ID and map=PNG is needed"),
+        (["table", "foo"], "foo: no word of this tool's"),
+    ],
+)
+def test_a_wrong_word_is_answered_with_the_usage(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert f"expected: {words[0]}" in shown
+    assert shown.count("\n") == 1
 
 
 def test_a_misspelt_key_names_the_keys_that_exist(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.stages.conftest import SMALL
+from tests.small_run import SMALL
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow

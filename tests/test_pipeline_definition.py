@@ -14,42 +14,63 @@ from ffhq_uv.config import read
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-NO_RESULT = {
+NO_RESULT = (
     "ffhq_uv/config.py",
-    *(
-        f"ffhq_uv/engine/{name}.py"
-        for name in ("backend", "dask", "engine", "local", "part", "ray", "serial", "worker")
-    ),
-    *(f"ffhq_uv/stages/{name}.py" for name in ("engines", "key", "phases", "shards", "throughput", "work")),
-    "ffhq_uv/stages/files.py",
-    "ffhq_uv/stages/progress.py",
-    "ffhq_uv/stages/table.py",
-}
-"""Modules that no stage lists: they say where results go and who computes them, not what they are."""
+    "ffhq_uv/engine/",
+    "ffhq_uv/shards/",
+    "ffhq_uv/checkpoints/",
+    "ffhq_uv/store/files.py",
+)
+"""What no stage lists: it says where results go, who computes them, and whether a run may begin, not what they are."""
 
 
 @cache
 def imports(module: Path) -> frozenset[Path]:
-    """The project's modules that a module imports, directly or through others (with their packages)."""
+    """The project's modules that a module imports (with their packages)."""
     found = set()
     for node in ast.walk(ast.parse(module.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("ffhq_uv"):
             base = SOURCE / node.module.replace(".", "/")
             for name in [base, *(base / alias.name for alias in node.names)]:
                 found |= {path for path in (name.with_suffix(".py"), name / "__init__.py") if path.exists()}
-    return frozenset(found).union(*(imports(path) for path in found if path != module))
+    return frozenset(found)
+
+
+def reached(script: Path) -> set[Path]:
+    """A script and the modules whose code decides its results: those that it imports, directly or through others."""
+    found, todo = set(), [script]
+    while todo:
+        module = todo.pop()
+        if module not in found and not str(module.relative_to(SOURCE)).startswith(NO_RESULT):
+            found.add(module)
+            todo += imports(module)
+    return found
 
 
 @pytest.mark.parametrize("stage", [name for name in STAGES if name != "config"])
 def test_a_stage_depends_on_all_the_code_that_it_runs(stage: str) -> None:
     script = SOURCE / f"ffhq_uv/stages/{stage}.py"
-    listed = [ROOT / path for path in STAGES[stage]["deps"]]
+    deps = STAGES[stage]["deps"]
+    listed = [ROOT / path for path in deps + (STAGES["chain"]["deps"] if "data/chain.json" in deps else [])]
     missing = {
         str(path.relative_to(SOURCE))
-        for path in imports(script) | {script}
+        for path in reached(script)
         if not any(path == other or other in path.parents for other in listed)
     }
-    assert {path for path in missing if not path.endswith("__init__.py")} - NO_RESULT == set()
+    assert {path for path in missing if not path.endswith("__init__.py")} == set()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_reads_as_a_table_of_contents(stage: str) -> None:
+    assert len(STAGES[stage]["deps"]) <= 14
+
+
+def test_what_runs_a_stage_changes_no_result() -> None:
+    """A change of the engine, of progress or of a tool reruns nothing."""
+    listed = {path for stage in STAGES.values() for path in stage["deps"]}
+    assert not [
+        path for path in listed if path.startswith(("src/ffhq_uv/engine", "src/ffhq_uv/shards", "src/ffhq_uv/tools"))
+    ]
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from ffhq_uv.config import read
-from ffhq_uv.stages.table import markdown
+from ffhq_uv.figures.table import markdown
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

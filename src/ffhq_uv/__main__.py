@@ -10,9 +10,9 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
+from ffhq_uv.command import tools
 from ffhq_uv.config import ConfigError, composed, read
-from ffhq_uv.stages.work import remove_finished
-from ffhq_uv.tools import TOOLS
+from ffhq_uv.shards.work import remove_finished
 
 # Every process computes with one thread, so that the machine's number of cores changes no byte; the engine makes use of
 # the cores. The libraries read this when they are first imported.
@@ -23,6 +23,7 @@ STAGES = {
     "config": "compose conf/ into params.yaml",
     "pull": "bring the published archives to data/archives",
     "index": "read them: attributes and latent codes of every sample",
+    "chain": "take the checksums of the code that makes and measures faces",
     "measure": "generate faces, extract textures, measure them",
     "truth": "compare both ways of extracting textures with the studio's true maps",
     "filter": "keep the samples that are evenly lit, unhidden and neutral",
@@ -36,7 +37,7 @@ STAGES = {
 EPILOG = """stages, in the order in which `dvc repro` runs them:
 {stages}
 
-tools:
+tools (`python -m ffhq_uv TOOL --help` explains their words):
 {tools}
 
 overrides (Hydra's syntax): seed=3  filter=strict  filter.bs_error.max=5.5  experiment=ffhq_uv
@@ -45,12 +46,16 @@ overrides (Hydra's syntax): seed=3  filter=strict  filter.bs_error.max=5.5  expe
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0, 1 for a failed run, 2 for a wrong call."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if {"-h", "--help"} & set(arguments) and (called := set(arguments) & set(tools.names())):
+        print(tools.help(called.pop()))
+        return 0
     options = _parser().parse_intermixed_args(arguments)
     try:
         if options.show:
             print(OmegaConf.to_yaml(composed(options.words, options.params)), end="")
-        elif options.command in TOOLS:
-            TOOLS[options.command].run(options.words, options.params)
+        elif options.command in tools.names():
+            tools.run(options.command, options.words, options.params)
         else:
             config = read(options.words, options.params)
             remove_finished(but=options.command)
@@ -65,14 +70,16 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     stages = "\n".join(f"  {name:14}{text}" for name, text in STAGES.items())
-    tools = "\n".join(f"  {name} {tool.usage}\n{'':16}{tool.text}" for name, tool in TOOLS.items())
+    beside = "\n".join(f"  {name:20}{tools.text(name)}" for name in tools.names())
     parser = argparse.ArgumentParser(
         prog="python -m ffhq_uv",
         description="FFHQ-UV-Interpolate, as a program. `dvc repro` runs its stages in order.",
-        epilog=EPILOG.format(stages=stages, tools=tools),
+        epilog=EPILOG.format(stages=stages, tools=beside),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("command", choices=[*STAGES, *TOOLS], metavar="COMMAND", help="a stage or a tool, see below")
+    parser.add_argument(
+        "command", choices=[*STAGES, *tools.names()], metavar="COMMAND", help="a stage or a tool, see below"
+    )
     parser.add_argument("words", nargs="*", metavar="KEY=VALUE", help="change the configuration")
     parser.add_argument(
         "--params", type=Path, metavar="FILE", help="start from a recorded params.yaml instead of conf/ (what DVC does)"

@@ -14,7 +14,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from ffhq_uv.unpickle import UnpickleError, load_torch
+from ffhq_uv.formats.unpickle import UnpickleError, load_torch
 
 Network = TypeVar("Network", bound=nn.Module)
 State = dict[str, Tensor]

@@ -24,8 +24,8 @@ from ffhq_uv.analysis.alignment import (
 )
 from ffhq_uv.analysis.morphable import MorphableModel
 from ffhq_uv.camera import Alignment
+from ffhq_uv.formats.unpickle import read_torch
 from ffhq_uv.geometry import VIEWS
-from ffhq_uv.unpickle import read_torch
 
 STEP_4 = "dataset_project/unwrap_texture/01223/01223_final_"
 

@@ -13,9 +13,9 @@ import torch
 from ffhq_uv.analysis import landmarks
 from ffhq_uv.analysis.alignment import align, five_points, load_model_points
 from ffhq_uv.analysis.landmarks import DlibLandmarks
+from ffhq_uv.formats.png import read_png
+from ffhq_uv.formats.unpickle import read_torch
 from ffhq_uv.geometry import VIEWS
-from ffhq_uv.png import read_png
-from ffhq_uv.unpickle import read_torch
 from studio_landmarks import Faces
 
 pytestmark = pytest.mark.slow

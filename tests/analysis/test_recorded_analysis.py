@@ -16,8 +16,8 @@ from hypothesis.extra import numpy as hnp
 from ffhq_uv.analysis.recorded import RecordedAnalysis
 from ffhq_uv.analysis.skin import skin_mask
 from ffhq_uv.camera import Alignment, project
+from ffhq_uv.formats.unpickle import read_torch
 from ffhq_uv.geometry import VIEWS, Geometry
-from ffhq_uv.unpickle import read_torch
 
 STEP_4 = "dataset_project/unwrap_texture/01223/01223_final_"
 

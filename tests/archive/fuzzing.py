@@ -46,8 +46,8 @@ from ffhq_uv.archive.writing import (
     write_zip,
 )
 from ffhq_uv.download import DownloadError, offers
-from ffhq_uv.png import PngError, read_png
-from ffhq_uv.unpickle import UnpickleError, read_torch
+from ffhq_uv.formats.png import PngError, read_png
+from ffhq_uv.formats.unpickle import UnpickleError, read_torch
 
 MEMORY = 1 << 30
 """Most memory by which the process may grow, bytes."""

@@ -20,7 +20,7 @@ from ffhq_uv.archive.limits import PUBLISHED, Limits
 from ffhq_uv.archive.scanning import scan
 from ffhq_uv.archive.writing import write_zip
 from ffhq_uv.config import read
-from ffhq_uv.stages.limits import limits
+from ffhq_uv.store.limits import limits
 
 
 def zip_of(path: Path, *members: tuple[str | zipfile.ZipInfo, bytes], compress: int = zipfile.ZIP_STORED) -> Path:

@@ -11,9 +11,9 @@ from ffhq_uv.archive.attributes import Attributes, decode_attributes
 from ffhq_uv.archive.latents import decode_view_attribute
 from ffhq_uv.archive.lights import decode_light
 from ffhq_uv.archive.writing import encode_attributes, encode_light, normalised_attributes
+from ffhq_uv.formats.png import read_png
+from ffhq_uv.formats.unpickle import read_torch
 from ffhq_uv.geometry import VIEWS
-from ffhq_uv.png import read_png
-from ffhq_uv.unpickle import read_torch
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from ffhq_uv.archive.containers import ArchiveError
 from ffhq_uv.archive.latents import decode_latent
 from ffhq_uv.archive.lights import decode_light
 from ffhq_uv.archive.writing import encode_latent, encode_light, encode_png
-from ffhq_uv.png import PngError, read_png
+from ffhq_uv.formats.png import PngError, read_png
 
 FINE = {"Age": 23.0, "Beard": 0.25, "Gender": 1}
 

@@ -34,7 +34,7 @@ from ffhq_uv.archive.writing import (
     write_bytes,
     write_zip,
 )
-from ffhq_uv.png import read_png
+from ffhq_uv.formats.png import read_png
 
 numbers = st.floats(-1e6, 1e6, width=32)
 seeds = st.integers(0, 2**32 - 1)

@@ -35,7 +35,7 @@ from ffhq_uv.generator.stylegan2 import (
     write_checkpoint,
 )
 from ffhq_uv.generator.stylegan2.checkpoints import Checkpoint
-from ffhq_uv.stages.convert_checkpoint import convert
+from ffhq_uv.tools.convert_checkpoint import convert
 
 CHANNELS = {4: 6, 8: 5, 16: 4, 32: 3}
 Write = Callable[[Path, dict[str, Tensor]], None]

@@ -20,7 +20,7 @@ from ffhq_uv.generator.stylegan2.checkpoints import Checkpoint
 from ffhq_uv.generator.stylegan2.compiled import compiled
 from ffhq_uv.generator.stylegan2.native import _built, native
 from ffhq_uv.generator.stylegan2.noise import published_noise, set_noise
-from ffhq_uv.stages.faces import make_faces
+from ffhq_uv.tools.faces import make_faces
 
 CHANNELS = {4 << step: 4 for step in range(9)}  # 18 style inputs, as published, but narrow
 

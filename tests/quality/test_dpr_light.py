@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from ffhq_uv.png import read_png
+from ffhq_uv.formats.png import read_png
 from ffhq_uv.quality.dpr_light import DprLight, uneven_light
 from published_networks import Plain, dpr, random_state
 

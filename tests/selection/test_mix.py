@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ffhq_uv.selection.interpolate import draw_weights
 from ffhq_uv.selection.mix import category_means, mix
 from ffhq_uv.selection.parents import draw_parents
-from ffhq_uv.selection.rows import follows_front, pack, unpack
+from ffhq_uv.store.rows import follows_front, pack, unpack
 
 
 def published_like(n: int, seed: int, width: int = 512) -> np.ndarray:

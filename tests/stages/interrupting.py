@@ -22,7 +22,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.download.conftest import Web, serving
-from tests.stages.conftest import run
+from tests.small_run import run
 
 SOURCE = Path(__file__).parents[2] / "src"
 STAGES = ("pull", "index")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
-from tests.stages.conftest import run
+from tests.small_run import run
 
 from ffhq_uv.quality.tone_class import ita_class
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from tests.stages.conftest import run
+from tests.small_run import run
 
 from ffhq_uv.archive.writing import encode_view_latent, write_zip
 

@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
-from tests.stages.conftest import inside, run
+from tests.small_run import inside, run
 
 from ffhq_uv.archive.catalogue import read_uv_map
+from ffhq_uv.figures.contact_sheet import MARGIN
 from ffhq_uv.selection.filter import borderline, judge
-from ffhq_uv.stages.bounds import read_bounds
 from ffhq_uv.stages.filter import CELL, SHOWN
-from ffhq_uv.stages.picture import MARGIN
+from ffhq_uv.store.bounds import read_bounds
 
 INPUTS = ("data/archives", "data/index.parquet", "data/measurements.parquet")
 

@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.stages.conftest import run
+from tests.small_run import run
 
 from ffhq_uv.selection.gate import replace_lost
-from ffhq_uv.stages.files import write_table
+from ffhq_uv.store.files import write_table
 
 INPUTS = (
     "data/archives/topo_assets",

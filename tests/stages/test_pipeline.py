@@ -11,10 +11,10 @@ import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
-from tests.stages.conftest import run
+from tests.small_run import run
 
 from ffhq_uv.archive.catalogue import catalogue, read_latents, read_uv_map
-from ffhq_uv.stages.codes import stored, whole
+from ffhq_uv.store.codes import stored, whole
 
 
 def metrics(folder: Path, name: str) -> dict:

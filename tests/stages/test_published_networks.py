@@ -10,12 +10,12 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from tests.stages.conftest import SMALL, STAGES, inside, run
+from tests.small_run import SMALL, STAGES, inside, run
 
 from ffhq_uv.analysis.deep3d import DEEP3D, LANDMARKS
+from ffhq_uv.chain.chain import build
 from ffhq_uv.config import read
-from ffhq_uv.png import read_png
-from ffhq_uv.stages.chain import build
+from ffhq_uv.formats.png import read_png
 from ffhq_uv.studio.publish import normalised
 from published_networks import write_checkpoints
 

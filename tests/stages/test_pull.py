@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 from tests.download.conftest import serving
-from tests.stages.conftest import inside
-from tests.stages.conftest import run as small_run
+from tests.small_run import inside
+from tests.small_run import run as small_run
 from tests.stages.interrupting import SOURCE, interrupted, serve_studio
 
 from ffhq_uv.__main__ import main

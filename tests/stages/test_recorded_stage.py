@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from tests.stages.conftest import run
+from tests.small_run import run
 
 INPUTS = ("data/archives", "data/index.parquet", "data/reference-index.parquet", "data/latents")
 TINY = ("generator.size=64", "texture.size=64")

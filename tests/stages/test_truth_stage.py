@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 import pytest
 from numpy.typing import NDArray
-from tests.stages.conftest import run
+from tests.small_run import run
 
 from ffhq_uv.geometry import FRONT
-from ffhq_uv.stages.codes import whole
+from ffhq_uv.store.codes import whole
 from ffhq_uv.studio.codes import Codes
 from ffhq_uv.studio.render import true_map
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from ffhq_uv.analysis.recorded import RecordedAnalysis
+from ffhq_uv.formats.png import read_png
 from ffhq_uv.geometry import VIEWS, Geometry
-from ffhq_uv.png import read_png
 from ffhq_uv.texture import Textures
 from ffhq_uv.texture.faithful import FaithfulTexturer
 from ffhq_uv.texture.published import PublishedTexturer

@@ -15,9 +15,9 @@ from ffhq_uv.analysis.morphable import MorphableModel
 from ffhq_uv.analysis.placement import Head, Unusable, place_all
 from ffhq_uv.analysis.skin import skin_mask
 from ffhq_uv.camera import Alignment
+from ffhq_uv.formats.png import read_png
+from ffhq_uv.formats.unpickle import read_torch
 from ffhq_uv.geometry import VIEWS, Geometry
-from ffhq_uv.png import read_png
-from ffhq_uv.unpickle import read_torch
 
 MAX_BYTES = 64 << 20
 """Largest file that is read; the published ones have 16 kB, 1 kB and 30 kB."""

@@ -34,8 +34,8 @@ from ffhq_uv.archive.latents import LatentReader
 from ffhq_uv.archive.limits import PUBLISHED, Limits
 from ffhq_uv.archive.ms_api import decode_ms_api, neutral_emotion
 from ffhq_uv.archive.scanning import Member, scan
+from ffhq_uv.formats.png import PngError, read_png
 from ffhq_uv.geometry import VIEWS
-from ffhq_uv.png import PngError, read_png
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "id": pl.String,

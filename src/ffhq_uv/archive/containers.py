@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ffhq_uv.archive.limits import PUBLISHED, Limits
-from ffhq_uv.zips import STORED, TooLarge, Zip, ZipError
+from ffhq_uv.formats.zips import STORED, TooLarge, Zip, ZipError
 
 _BOUNDED = "`limits` in the configuration bounds it"
 
@@ -63,7 +63,7 @@ def _outside(path: str) -> bool:
 
 
 def open_zip(path: Path, limits: Limits = PUBLISHED) -> Zip:
-    """Open a zip. ArchiveError names the file, what is wrong with it (`ffhq_uv.zips`), and a remedy."""
+    """Open a zip. ArchiveError names the file, what is wrong with it (`ffhq_uv.formats.zips`), and a remedy."""
     try:
         return Zip(path, limits.members)
     except OSError as error:

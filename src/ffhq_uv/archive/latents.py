@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffhq_uv.archive.containers import ArchiveError, Archives
-from ffhq_uv.unpickle import UnpickleError, read_torch
-from ffhq_uv.zips import Zip, ZipError
+from ffhq_uv.formats.unpickle import UnpickleError, read_torch
+from ffhq_uv.formats.zips import Zip, ZipError
 
 LAYERS, WIDTH = 18, 512
 

@@ -10,8 +10,8 @@ from ffhq_uv.archive.attributes import decode_meta_info
 from ffhq_uv.archive.containers import Archives, files, open_zip
 from ffhq_uv.archive.limits import PUBLISHED, Limits
 from ffhq_uv.archive.scanning import recognise
-from ffhq_uv.checksum import sha256_of
-from ffhq_uv.zips import remembered_at
+from ffhq_uv.formats.checksum import sha256_of
+from ffhq_uv.formats.zips import remembered_at
 
 PARTS = ("dataset", "dataset_project", "topo_assets", "checkpoints")
 """The folders in which FFHQ-UV is published."""
@@ -98,7 +98,7 @@ def differences(samples: Mapping[str, int]) -> list[str]:
 
 
 def large_zips(root: Path, limits: Limits = PUBLISHED) -> Iterator[tuple[Path, bytes]]:
-    """Of every zip with very many members: where its directory should be remembered (`ffhq_uv.zips`), and the
+    """Of every zip with very many members: where its directory should be remembered (`ffhq_uv.formats.zips`), and the
     content."""
     for path in files(root):
         if path.suffix == ".zip":

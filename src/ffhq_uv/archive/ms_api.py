@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, cast
 
 from ffhq_uv.archive.containers import ArchiveError
-from ffhq_uv.unpickle import Record, Table, UnpickleError, unpickle
+from ffhq_uv.formats.unpickle import Record, Table, UnpickleError, unpickle
 
 _PACKAGE = "azure.cognitiveservices.vision.face.models"
 

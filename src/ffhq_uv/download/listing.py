@@ -25,7 +25,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from ffhq_uv.download.patience import patiently
 from ffhq_uv.download.streams import DownloadError, interruptible, is_http, open_filesystem, read_text
-from ffhq_uv.zips import unsafe
+from ffhq_uv.formats.zips import unsafe
 
 LISTS = ("manifest.json", "SHA256SUMS")
 """Names of the list of a folder, in this order."""

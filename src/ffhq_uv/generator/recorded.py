@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ffhq_uv.formats.png import PngError, read_png
 from ffhq_uv.geometry import VIEWS
-from ffhq_uv.png import PngError, read_png
 
 MAX_BYTES = 64 << 20
 """Largest picture file that is read; the published ones have 1.2 MB."""

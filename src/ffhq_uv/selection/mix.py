@@ -5,7 +5,7 @@ uniform t sqrt(2/3) for two of them. The variance-preserving mixture divides the
 mean m by that factor s: m + (sum w_i z_i - m) / s = sum (w_i / s) z_i + (1 - 1 / s) m. That is a weighted sum
 again, with the mean as one more parent.
 
-A code is any array: the full [3, 18, 512], or the rows that differ (`selection.rows`). Every element is
+A code is any array: the full [3, 18, 512], or the rows that differ (`store.rows`). Every element is
 computed by the same operations in the same order, so that layers which are equal between views in all
 parents are equal in the mixture, bit for bit.
 """

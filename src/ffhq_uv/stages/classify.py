@@ -11,7 +11,7 @@ from ffhq_uv.config import Config
 from ffhq_uv.quality.tone_class import ita_class
 from ffhq_uv.selection.balance import balance
 from ffhq_uv.selection.classify import Bins, Values, census, classify
-from ffhq_uv.stages import files
+from ffhq_uv.store import files
 
 GENDER: dict[int | str | bool, str] = {0: "female", 1: "male"}
 BEARD = ("no-beard", "beard")

@@ -13,14 +13,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ffhq_uv.config import Config
+from ffhq_uv.figures.balance import draw_balance
+from ffhq_uv.figures.quality import draw_quality
+from ffhq_uv.figures.table import markdown
 from ffhq_uv.quality.identity_std import identity_std, identity_std_bootstrap
 from ffhq_uv.quality.interval import mean_interval
 from ffhq_uv.quality.tone_class import ita_class, lightest_first
 from ffhq_uv.selection.balance import balance
-from ffhq_uv.stages import files
-from ffhq_uv.stages.balance_figure import draw_balance
-from ffhq_uv.stages.quality_figure import draw_quality
-from ffhq_uv.stages.table import markdown
+from ffhq_uv.store import files
 
 INTERVAL = (0.025, 0.975)
 """Quantiles of the bootstrap between which a figure lies with 95 % confidence."""

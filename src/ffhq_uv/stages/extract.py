@@ -24,21 +24,21 @@ from ffhq_uv.archive.writing import (
     write_uv_map,
     write_zip,
 )
+from ffhq_uv.chain.chain import SCHEMA, Sample, build
+from ffhq_uv.checkpoints.needs import check
 from ffhq_uv.config import Config, ConfigError
+from ffhq_uv.figures.contact_sheet import contact_sheet
 from ffhq_uv.selection.filter import Criterion, hold, summarise
 from ffhq_uv.selection.gate import replace_lost
 from ffhq_uv.selection.mix import Codes, Method, mix
-from ffhq_uv.stages import files
-from ffhq_uv.stages.bounds import read_bounds
-from ffhq_uv.stages.chain import SCHEMA, Sample, build
-from ffhq_uv.stages.codes import stored, whole
-from ffhq_uv.stages.doctor import check
-from ffhq_uv.stages.failures import check_failures
-from ffhq_uv.stages.phases import phase
-from ffhq_uv.stages.picture import contact_sheet
-from ffhq_uv.stages.recipes import Ingredients
-from ffhq_uv.stages.shards import running
-from ffhq_uv.stages.work import Work
+from ffhq_uv.shards.failures import check_failures
+from ffhq_uv.shards.phases import phase
+from ffhq_uv.shards.run import running
+from ffhq_uv.shards.work import Work
+from ffhq_uv.store import files
+from ffhq_uv.store.bounds import read_bounds
+from ffhq_uv.store.codes import stored, whole
+from ffhq_uv.store.recipes import Ingredients
 
 SHOWN = 4
 """Samples on the contact sheet."""

@@ -14,15 +14,15 @@ from ffhq_uv.archive.catalogue import read_uv_map
 from ffhq_uv.archive.containers import ArchiveError, Archives
 from ffhq_uv.archive.limits import Limits
 from ffhq_uv.config import Config
+from ffhq_uv.figures.contact_sheet import Picture, contact_sheet
+from ffhq_uv.figures.filter import draw
 from ffhq_uv.quality.agreement import agreement
 from ffhq_uv.quality.tone_class import ita_class, lightest_first
 from ffhq_uv.selection.balance import balance
 from ffhq_uv.selection.filter import Criterion, borderline, judge, resolve, summarise
-from ffhq_uv.stages import files
-from ffhq_uv.stages.bounds import write_bounds
-from ffhq_uv.stages.filter_figure import draw
-from ffhq_uv.stages.limits import limits
-from ffhq_uv.stages.picture import Picture, contact_sheet
+from ffhq_uv.store import files
+from ffhq_uv.store.bounds import write_bounds
+from ffhq_uv.store.limits import limits
 
 FAULTS = {"badly_lit": "bs_error", "hidden_skin": "valid_area_ratio", "smiling": "expression"}
 """What can be wrong with a sample, where that is known, and the criterion that is to find it."""

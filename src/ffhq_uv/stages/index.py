@@ -15,13 +15,12 @@ from ffhq_uv.archive.containers import Archives
 from ffhq_uv.archive.latents import LatentReader
 from ffhq_uv.archive.limits import Limits
 from ffhq_uv.config import Config
-from ffhq_uv.selection.mix import Codes
-from ffhq_uv.selection.rows import LAYERS
-from ffhq_uv.stages import files
-from ffhq_uv.stages.codes import WIDTH, store
-from ffhq_uv.stages.failures import check_failures
-from ffhq_uv.stages.limits import limits
-from ffhq_uv.stages.progress import progress
+from ffhq_uv.shards.failures import check_failures
+from ffhq_uv.shards.progress import progress
+from ffhq_uv.store import files
+from ffhq_uv.store.codes import WIDTH, Codes, store
+from ffhq_uv.store.limits import limits
+from ffhq_uv.store.rows import LAYERS
 
 BATCH = 64
 """Samples in memory at once, 7 MB twice: they are read in turns into the same memory, which stays in the cache."""

@@ -6,7 +6,7 @@ import polars as pl
 
 from ffhq_uv.config import Config
 from ffhq_uv.selection.interpolate import allocate, interpolate
-from ffhq_uv.stages import files
+from ffhq_uv.store import files
 
 
 def run(config: Config) -> None:

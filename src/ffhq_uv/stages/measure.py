@@ -10,16 +10,16 @@ from pathlib import Path
 import polars as pl
 import torch
 
+from ffhq_uv.chain.chain import SCHEMA, build
+from ffhq_uv.chain.recorded import check_records, with_expressions
+from ffhq_uv.checkpoints.needs import check
 from ffhq_uv.config import Config
-from ffhq_uv.stages import files
-from ffhq_uv.stages.chain import SCHEMA, build
-from ffhq_uv.stages.codes import stored, whole
-from ffhq_uv.stages.doctor import check
-from ffhq_uv.stages.failures import check_failures
-from ffhq_uv.stages.phases import phase
-from ffhq_uv.stages.recorded import check_records, with_expressions
-from ffhq_uv.stages.shards import running
-from ffhq_uv.stages.work import Work
+from ffhq_uv.shards.failures import check_failures
+from ffhq_uv.shards.phases import phase
+from ffhq_uv.shards.run import running
+from ffhq_uv.shards.work import Work
+from ffhq_uv.store import files
+from ffhq_uv.store.codes import stored, whole
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from pathlib import Path
 from ffhq_uv.archive.manifest import OLD_PARTS, PARTS, differences, large_zips, manifest
 from ffhq_uv.config import Config, ConfigError, PublishedSource, StudioSource
 from ffhq_uv.download import Offer, fetch, is_local, offers, total
-from ffhq_uv.stages import files
-from ffhq_uv.stages.limits import limits
-from ffhq_uv.stages.lock import enforce, read_lock
-from ffhq_uv.stages.progress import progress
+from ffhq_uv.shards.progress import progress
+from ffhq_uv.store import files
+from ffhq_uv.store.limits import limits
+from ffhq_uv.store.lock import enforce, read_lock
 from ffhq_uv.studio.publish import publish
 
 WHERE = """source.url is not set. FFHQ-UV is published on Baidu Netdisk, which needs its own program and an account; the

@@ -17,16 +17,16 @@ import torch
 
 from ffhq_uv import config as settings
 from ffhq_uv.analysis import Analysis
+from ffhq_uv.chain.build import build_analysis, build_generator, build_texturer
+from ffhq_uv.checkpoints.needs import check
 from ffhq_uv.generator import Generator
 from ffhq_uv.geometry import FRONT
 from ffhq_uv.quality.likeness import psnr, seam, ssim
-from ffhq_uv.stages import files
-from ffhq_uv.stages.codes import stored, whole
-from ffhq_uv.stages.doctor import check
-from ffhq_uv.stages.failures import check_failures
-from ffhq_uv.stages.rooms import build_analysis, build_generator, build_texturer
-from ffhq_uv.stages.shards import running
-from ffhq_uv.stages.work import Work
+from ffhq_uv.shards.failures import check_failures
+from ffhq_uv.shards.run import running
+from ffhq_uv.shards.work import Work
+from ffhq_uv.store import files
+from ffhq_uv.store.codes import stored, whole
 from ffhq_uv.studio.recognise import is_studio
 from ffhq_uv.studio.render import seen_skin, true_map
 from ffhq_uv.texture import Texturer

@@ -14,8 +14,8 @@ import scipy.io
 from numpy.typing import NDArray
 from PIL import Image
 
+from ffhq_uv.formats.png import read_png
 from ffhq_uv.geometry import VIEWS
-from ffhq_uv.png import read_png
 from ffhq_uv.texture.mesh import Mesh, read_obj
 from ffhq_uv.texture.rasterise import rasterise_uv
 

@@ -25,10 +25,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ffhq_uv.formats.unpickle import NUMPY, Record, Table, UnpickleError, load_torch, unpickle
 from ffhq_uv.generator.stylegan2.mapping import MappingNetwork
 from ffhq_uv.generator.stylegan2.names import from_nvidia, from_rosinality, from_tensorflow
 from ffhq_uv.generator.stylegan2.synthesis import SynthesisNetwork
-from ffhq_uv.unpickle import NUMPY, Record, Table, UnpickleError, load_torch, unpickle
 
 FORMAT = "ffhq_uv.stylegan2"
 """The key of our files' metadata, a JSON object: mapping_lr, clamp, source."""

@@ -1,0 +1,1 @@
+"""The one path from codes to measurements: codes -> faces -> geometry -> texture -> measurements."""

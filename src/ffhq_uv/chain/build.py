@@ -1,0 +1,129 @@
+"""The rooms that a configuration names: which generator, analysis, texturer, and which measures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor
+
+from ffhq_uv import config as settings
+from ffhq_uv.analysis import Analysis
+from ffhq_uv.analysis.deep3d import LANDMARKS, Deep3DAnalysis
+from ffhq_uv.analysis.five_points import DetectedPoints, Finder, RecordedPoints, StudioPoints
+from ffhq_uv.analysis.recorded import RecordedAnalysis
+from ffhq_uv.analysis.studio import StudioAnalysis
+from ffhq_uv.chain.encoders import Encoder, OfAlignedFaces, OfHeads, OfPictures, front
+from ffhq_uv.generator import Generator
+from ffhq_uv.generator.recorded import RecordedGenerator
+from ffhq_uv.generator.studio import StudioGenerator
+from ffhq_uv.generator.stylegan2 import StyleGAN2Generator
+from ffhq_uv.geometry import Geometry
+from ffhq_uv.quality.arcface import ArcFace
+from ffhq_uv.quality.dpr_light import DprLight, uneven_light
+from ffhq_uv.quality.expression import coefficient_expression
+from ffhq_uv.quality.identity import dct_embedding
+from ffhq_uv.quality.onnx_encoder import OnnxFaceEncoder
+from ffhq_uv.quality.recogniser import ExpressionRecogniser, expression_score
+from ffhq_uv.store import files
+from ffhq_uv.studio.recognise import is_studio
+from ffhq_uv.texture import Texturer
+from ffhq_uv.texture.faithful import FaithfulTexturer
+from ffhq_uv.texture.published import PublishedTexturer
+from ffhq_uv.texture.topology import Topology
+
+Expression = Callable[[Tensor, Geometry, Sequence[float | None]], Sequence[float | None]]
+"""Scores (0 is neutral) of fronts uint8 [B, H, W, 3], their geometry and recorded scores."""
+
+Pictures = Callable[[Tensor], Tensor]
+"""A measurement of fronts uint8 [B, H, W, 3] alone, [B]."""
+
+
+def check_studio(*sections: settings.Generator | settings.Analysis) -> None:
+    """Raise ConfigError where the studio is to read codes that are not its own: it would go well and mean nothing."""
+    if any(section.name == "studio" for section in sections) and not is_studio(files.TOPO_ASSETS):
+        raise settings.ConfigError(
+            f"{files.TOPO_ASSETS} is not the studio's, and generator=studio and analysis=studio read the studio's own "
+            "codes only; choose another generator and analysis"
+        )
+
+
+def build_generator(config: settings.Config) -> Generator:
+    """The generator that a configuration names. Raises FileNotFoundError or ValueError for its checkpoint."""
+    match config.generator:
+        case settings.StudioGenerator(size=size, samples=samples):
+            return StudioGenerator(size, samples)
+        case settings.RecordedGenerator(size=size):
+            return RecordedGenerator(files.ARCHIVES, size)
+        case settings.StyleGAN2Generator() as section:
+            return StyleGAN2Generator(
+                section.checkpoint,
+                noise=section.noise,
+                seed=config.seed,
+                precision=section.precision,
+                compile=section.compile,
+                device=section.device,
+                batch=section.batch,
+            )
+
+
+def build_analysis(config: settings.Config) -> Analysis:
+    """The analysis that a configuration names. Raises FileNotFoundError or ValueError for its files."""
+    match config.analysis:
+        case settings.StudioAnalysis(noise=noise):
+            return StudioAnalysis(files.TOPO_ASSETS, noise, config.seed)
+        case settings.RecordedAnalysis():
+            return RecordedAnalysis(files.ARCHIVES, files.TOPO_ASSETS)
+        case settings.Deep3DAnalysis(device=device, landmarks=landmarks):
+            return Deep3DAnalysis(config.checkpoints, files.TOPO_ASSETS, device=device, fallback=landmarks.fallback)
+
+
+def build_texturer(config: settings.Config, topology: Topology) -> Texturer:
+    """The way of extracting textures that a configuration names."""
+    if isinstance(config.texture, settings.FaithfulTexture):
+        return FaithfulTexturer(topology, iterations=config.texture.iterations)
+    return PublishedTexturer(topology)
+
+
+def build_expression(config: settings.Config) -> Expression:
+    """The measure of expression that a configuration names."""
+    section = config.expression
+    if isinstance(section, settings.Recogniser):
+        recognise = ExpressionRecogniser(section.checkpoint, section.device)
+        return lambda fronts, geometry, recorded: expression_score(recognise(fronts)).tolist()
+    if section.name == "coefficients":
+        return lambda fronts, geometry, recorded: coefficient_expression(front(geometry.expression)).tolist()
+    return lambda fronts, geometry, recorded: recorded
+
+
+def build_identity(config: settings.Config, analysis: Analysis) -> Encoder:
+    """The encoder of identities that a configuration names, beside this analysis."""
+    match config.identity:
+        case settings.ArcFace(checkpoint=checkpoint, device=device):
+            return OfAlignedFaces(build_finder(config, analysis), ArcFace(checkpoint, device))
+        case settings.OnnxIdentity(checkpoint=checkpoint):
+            if checkpoint is None:
+                raise settings.ConfigError("identity=onnx needs a file: identity.checkpoint=PATH")
+            return OfAlignedFaces(build_finder(config, analysis), OnnxFaceEncoder(checkpoint))
+        case settings.Identity(name="dct"):
+            return OfPictures(dct_embedding)
+    return OfHeads(analysis)
+
+
+def build_finder(config: settings.Config, analysis: Analysis) -> Finder:
+    """What finds the five points of faces beside this analysis."""
+    match analysis:
+        case Deep3DAnalysis(points=points):
+            return points
+        case RecordedAnalysis():
+            return RecordedPoints(analysis, DetectedPoints(config.checkpoints / LANDMARKS))
+        case StudioAnalysis():
+            return StudioPoints(analysis)
+    raise TypeError(f"no five points beside {type(analysis).__name__}")
+
+
+def build_light(config: settings.Config) -> Pictures | None:
+    """How unevenly fronts uint8 [B, H, W, 3] are lit, float32 [B], 0 is even; None where it is not estimated."""
+    if isinstance(config.light, settings.NoLight):
+        return None
+    estimate = DprLight(config.light.checkpoint, config.light.device)
+    return lambda fronts: uneven_light(estimate(fronts))

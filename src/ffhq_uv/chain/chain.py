@@ -1,0 +1,203 @@
+"""The one path from codes to measurements, which ``measure`` and ``extract`` share.
+
+latents -> faces -> geometry -> texture -> measurements, a batch of samples at a time. A sample that any room refuses
+leaves the batch with its reason; one that makes a room fail is found by running the batch's samples one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ffhq_uv import config as settings
+from ffhq_uv.analysis import Analysis
+from ffhq_uv.chain.build import (
+    Expression,
+    Pictures,
+    build_analysis,
+    build_expression,
+    build_generator,
+    build_identity,
+    build_light,
+    build_texturer,
+    check_studio,
+)
+from ffhq_uv.chain.encoders import Encoder
+from ffhq_uv.generator import Generator
+from ffhq_uv.geometry import FRONT
+from ffhq_uv.quality.area import valid_area_ratio
+from ffhq_uv.quality.bs_error import bs_error, mean_luma
+from ffhq_uv.quality.skin_tone import skin_tone
+from ffhq_uv.shards.phases import phase
+from ffhq_uv.store import files
+from ffhq_uv.texture import Texturer
+from ffhq_uv.texture.topology import load_topology
+
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "id": pl.String,
+    "reason": pl.String,
+    "note": pl.String,
+    "bs_error": pl.Float64,
+    "bs_error_of_luma": pl.Float64,
+    "valid_area_ratio": pl.Float64,
+    "expression": pl.Float64,
+    "light": pl.Float64,
+    "skin_tone": pl.Float64,
+    "identity": pl.List(pl.Float32),
+}
+"""The measurements table: ``reason`` is null, or why the sample failed and has no measurements.
+
+note               null, or what to know of a sample that did not fail, such as ``landmarks_guessed:left``
+bs_error           grey levels, of the extracted map
+bs_error_of_luma   per cent of the map's mean luma: the same uneven light counts the same on any skin
+valid_area_ratio   0..1
+expression         0 is neutral; the unit is that of the configured measure
+light              how uneven DPR finds the light on the front face, 0 is even; null where it is not estimated
+skin_tone          ITA, degrees
+identity           the embedding of the front face
+"""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What became of one sample: why it failed, or its measurements and pictures.
+
+    measurements   a row of the measurements table, without id and reason
+    faces          uint8 [V, H, W, 3]
+    texture        uint8 [S, S, 3]
+    """
+
+    id: str
+    reason: str | None
+    measurements: dict[str, Any] = field(default_factory=dict)
+    faces: NDArray[np.uint8] | None = None
+    texture: NDArray[np.uint8] | None = None
+
+    def row(self) -> dict[str, Any]:
+        """The sample's row of the measurements table (`SCHEMA`)."""
+        return {"id": self.id, "reason": self.reason, **self.measurements}
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The rooms that a configuration names, ready for batches; ``face`` marks the face's texels, bool [S, S]."""
+
+    generator: Generator
+    analysis: Analysis
+    texturer: Texturer
+    face: Tensor
+    expression: Expression
+    identity: Encoder
+    light: Pictures | None
+
+    def samples(self, latents: Tensor, ids: Sequence[str], recorded: Sequence[float | None]) -> list[Sample]:
+        """Textures and measurements of codes float32 [B, 3, 18, 512] and recorded expressions (0 is neutral)."""
+        return _one_by_one_if_it_fails(self._samples, latents, ids, recorded)
+
+    def people(self, latents: Tensor, ids: Sequence[str]) -> list[Sample]:
+        """Identity embeddings of un-normalised people, codes float32 [B, 1, 18, 512]."""
+        return _one_by_one_if_it_fails(self._people, latents, ids, [None] * len(ids))
+
+    def _samples(self, latents: Tensor, ids: Sequence[str], recorded: Sequence[float | None]) -> list[Sample]:
+        with phase("generate"):
+            faces, reasons = self.generator(latents, ids)
+        with phase("analyse"):
+            geometry = self.analysis(faces, latents, ids)
+        reasons = _first(reasons, geometry.reasons)
+        good = [row for row, reason in enumerate(reasons) if reason is None]
+        samples = {row: Sample(ids[row], reason) for row, reason in enumerate(reasons) if reason is not None}
+        if good:
+            found, drawn = geometry.select(good), faces[good]
+            fronts = drawn[:, FRONT]
+            with phase("texture"):
+                textures = self.texturer(drawn, found)
+            with phase("measure"):
+                who = self.identity(drawn, latents[good], [ids[row] for row in good], found)
+                errors = bs_error(textures.maps)
+                columns = {
+                    "note": _first(found.notes or [None] * len(good), who.notes),
+                    "bs_error": errors.tolist(),
+                    "bs_error_of_luma": (100 * errors / mean_luma(textures.maps)).tolist(),
+                    "valid_area_ratio": valid_area_ratio(textures.coverage, self.face).tolist(),
+                    "expression": self.expression(fronts, found, [recorded[row] for row in good]),
+                    "light": [None] * len(good) if self.light is None else self.light(fronts).tolist(),
+                    "skin_tone": skin_tone(textures.maps, textures.coverage).tolist(),
+                    "identity": who.vectors.tolist(),
+                }
+            refused = _first(textures.reasons, who.reasons)
+            for place, row in enumerate(good):
+                reason = refused[place]
+                samples[row] = Sample(
+                    ids[row],
+                    reason,
+                    {name: values[place] for name, values in columns.items()} if reason is None else {},
+                    faces[row].cpu().numpy(),
+                    textures.maps[place].cpu().numpy(),
+                )
+        return [samples[row] for row in range(len(ids))]
+
+    def _people(self, latents: Tensor, ids: Sequence[str], _: Sequence[float | None]) -> list[Sample]:
+        faces, reasons = self.generator(latents, ids)
+        good = [row for row, reason in enumerate(reasons) if reason is None]
+        samples = {row: Sample(ids[row], reason) for row, reason in enumerate(reasons) if reason is not None}
+        if good:
+            who = self.identity(faces[good], latents[good], [ids[row] for row in good], None)
+            for row, reason, note, vector in zip(good, who.reasons, who.notes, who.vectors.tolist(), strict=True):
+                measured = {"note": note, "identity": vector} if reason is None else {}
+                samples[row] = Sample(ids[row], reason, measured)
+        return [samples[row] for row in range(len(ids))]
+
+
+@lru_cache(maxsize=1)
+def build(config: settings.Config) -> Chain:
+    """The rooms of a configuration; built once a process.
+
+    Raises ConfigError where the studio is to read codes that are not its own (`check_studio`).
+    """
+    check_studio(config.generator, config.analysis)
+    topology = load_topology(files.TOPO_ASSETS, config.texture.size)
+    analysis = build_analysis(config)
+    return Chain(
+        build_generator(config),
+        analysis,
+        build_texturer(config, topology),
+        torch.from_numpy(topology.minor_union),
+        build_expression(config),
+        build_identity(config, analysis),
+        build_light(config),
+    )
+
+
+def _first(*reasons: Sequence[str | None]) -> tuple[str | None, ...]:
+    """The first reason of each sample."""
+    return tuple(next(filter(None, sample), None) for sample in zip(*reasons, strict=True))
+
+
+def _one_by_one_if_it_fails(
+    function: Callable[[Tensor, Sequence[str], Sequence[float | None]], list[Sample]],
+    latents: Tensor,
+    ids: Sequence[str],
+    recorded: Sequence[float | None],
+) -> list[Sample]:
+    try:
+        return function(latents, ids, recorded)
+    except Exception as error:
+        if isinstance(error, OSError) and files.cannot_write(error):
+            raise  # no fault of the sample's
+        if len(ids) == 1:
+            return [Sample(ids[0], f"error: {type(error).__name__}: {error}")]
+    return [
+        sample
+        for row in range(len(ids))
+        for sample in _one_by_one_if_it_fails(
+            function, latents[row : row + 1], ids[row : row + 1], recorded[row : row + 1]
+        )
+    ]

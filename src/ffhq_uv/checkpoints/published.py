@@ -1,0 +1,109 @@
+"""The published files that a configuration can need: where they belong, who needs them, how they are opened.
+
+They come with the FFHQ-UV archives: the folders ``checkpoints/`` and ``topo_assets/`` beside ``dataset/``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from ffhq_uv.analysis import deep3d
+from ffhq_uv.analysis.alignment import load_model_points
+from ffhq_uv.analysis.deep3d_network import load_deep3d
+from ffhq_uv.analysis.landmarks import DlibLandmarks
+from ffhq_uv.analysis.morphable import MorphableModel
+from ffhq_uv.analysis.parsing import FaceParser
+from ffhq_uv.formats.png import read_png
+from ffhq_uv.generator.stylegan2 import read_checkpoint
+from ffhq_uv.quality.arcface import ArcFace
+from ffhq_uv.quality.dpr_light import DprLight
+from ffhq_uv.quality.recogniser import ExpressionRecogniser
+from ffhq_uv.texture.topology import MASKS, load_topology
+
+WHERE = "the FFHQ-UV archives (Baidu Netdisk, link in the README of github.com/csbhr/FFHQ-UV), folder FFHQ-UV/"
+ONNX = "identity=onnx"
+"""The one choice whose file is not published by FFHQ-UV."""
+CHECKPOINTS, TOPO_ASSETS = "checkpoints", "topo_assets"
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published file.
+
+    folder      ``checkpoints`` or ``topo_assets``
+    path        where it lies in that folder, or an absolute path
+    needed_by   choices of the configuration, such as ``analysis=deep3d``, or several that need it only together:
+                ``analysis=recorded with identity=arcface``; the stages measure and extract make them
+    open        reads the file as the stages do; raises an error in one line if it cannot
+    """
+
+    folder: str
+    path: str
+    needed_by: tuple[str, ...]
+    open: Callable[[Path], object]
+
+    def at(self, folders: Mapping[str, Path]) -> Path:
+        """Where the file is expected."""
+        return folders[self.folder] / self.path
+
+
+def _picture(path: Path) -> object:
+    return read_png(path.read_bytes(), str(path))
+
+
+def _unwrap_info(path: Path) -> object:
+    return load_topology(path.parent, 1024)
+
+
+_LANDMARKS = (
+    "analysis=deep3d",
+    # step 4 saved no landmarks of the reference people, by which these encoders align them
+    "analysis=recorded with identity=arcface",
+    f"analysis=recorded with {ONNX}",
+)
+_MODELS = ("analysis=deep3d", "analysis=recorded", "analysis=studio", "texture=published", "texture=faithful")
+_TEXTURE = ("texture=published", "texture=faithful")
+
+PUBLISHED = (
+    Published(CHECKPOINTS, "stylegan_model/stylegan2-ffhq-config-f.pkl", ("generator=stylegan2",), read_checkpoint),
+    Published(CHECKPOINTS, deep3d.LANDMARKS, _LANDMARKS, DlibLandmarks),
+    Published(CHECKPOINTS, deep3d.DEEP3D, ("analysis=deep3d",), load_deep3d),
+    Published(CHECKPOINTS, deep3d.PARSING, ("analysis=deep3d",), partial(FaceParser, device="cpu")),
+    Published(
+        CHECKPOINTS,
+        "exprecog_model/FacialExpRecognition_model.t7",
+        ("expression=recogniser",),
+        partial(ExpressionRecogniser, device="cpu"),
+    ),
+    Published(
+        CHECKPOINTS,
+        "arcface_model/ms1mv3_arcface_r50_fp16_backbone.pth",
+        ("identity=arcface",),
+        partial(ArcFace, device="cpu"),
+    ),
+    Published(CHECKPOINTS, "dpr_model/trained_model_03.t7", ("light=dpr",), partial(DprLight, device="cpu")),
+    Published(TOPO_ASSETS, deep3d.MODEL, _MODELS, MorphableModel.load),
+    Published(TOPO_ASSETS, deep3d.MODEL_POINTS, ("analysis=deep3d",), load_model_points),
+    Published(TOPO_ASSETS, "unwrap_1024_info.mat", (), _unwrap_info),  # without it the mesh is rasterised
+    Published(TOPO_ASSETS, "template_base_uv.png", _TEXTURE, _picture),
+    *(Published(TOPO_ASSETS, f"{name}_mask.png", _TEXTURE, _picture) for name in MASKS),
+)
+"""Every published file that the project can use."""
+
+NOT_USED = {
+    "lm_model/68lm_detector.pb, mtcnn_model/mtcnn_model.pb": "TensorFlow 1 graphs; dlib's landmarks take their place",
+    "resnet_model/resnet18-5c106cde.pth": "only a starting point for training; 79999_iter.pth holds its own",
+    "e4e_model/e4e_ffhq_encode.pt": "inverts photographs, whose codes are published; its generator can be used, too",
+    "styleflow_model/*": "edits codes, and the edited ones are published",
+    "texgan_model/*, vgg_model/vgg16.pt": "fit textures to photographs",
+}
+"""Published checkpoints that the project does without, and why."""
+
+PACKAGES = {
+    **dict.fromkeys(_LANDMARKS, (("dlib",), "landmarks")),
+    ONNX: (("onnxruntime", "onnx"), "onnx"),
+}
+"""The packages that a choice needs, and the extra that installs them."""

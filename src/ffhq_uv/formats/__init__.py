@@ -1,0 +1,1 @@
+"""Files from outside, read safely: no code of theirs runs, and sizes are bounded."""

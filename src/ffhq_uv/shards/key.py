@@ -1,0 +1,93 @@
+"""What a stage's results depend on, in one word: the name of the work that may be gone on with."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from importlib.metadata import requires, version
+from pathlib import Path
+from re import match
+from typing import Any
+
+import yaml
+
+from ffhq_uv.checkpoints import needs
+from ffhq_uv.config import CONF, Config
+from ffhq_uv.formats.checksum import sha256_of
+from ffhq_uv.store import files
+
+ROOT = CONF.parent
+"""The repository, whose dvc.yaml says what a stage depends on."""
+NO_CONTENT = {"failures"}
+"""Parameters that decide whether a stage ends well, and not what it makes: a higher limit needs nothing made again."""
+
+
+def key_of(stage: str, config: Config) -> str:
+    """Stands for all that the content of a stage's results depends on, as dvc.yaml lists it.
+
+    That is the stage's parameters; the content of its files, and of the checkpoints that the configuration needs; its
+    code; and the versions of the libraries. How many workers there are, and where, does not count.
+    """
+    definition = _stages()[stage]
+    data = [Path(path) for path in definition["deps"] if not path.startswith("src/") and Path(path) != files.CHAIN]
+    made_by_chain = str(files.CHAIN) in definition["deps"]
+    depends = {
+        "parameters": {name: _parameter(config, name) for name in definition["params"] if name not in NO_CONTENT},
+        "code": code_of(stage) | (code_of("chain") if made_by_chain else {}),
+        "data": _data(data),
+        "checkpoints": {str(path): sha256_of(path) for path in _checkpoints(config)},
+        "libraries": {name: version(name) for name in _libraries()},
+    }
+    return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def code_of(stage: str) -> dict[str, str]:
+    """SHA-256 by path of the code that dvc.yaml lists for a stage."""
+    code = (ROOT / path for path in _stages()[stage]["deps"] if path.startswith("src/"))
+    return {str(path.relative_to(ROOT)): sha256_of(path) for path in _files(code, ("*.py", "*.cpp", "*.h"))}
+
+
+def _stages() -> dict[str, Any]:
+    stages: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    return stages
+
+
+def _parameter(config: Config, name: str) -> Any:
+    value: Any = config.model_dump(mode="json", by_alias=True)
+    for part in name.split("."):
+        value = value[part]
+    return value
+
+
+def _data(paths: Sequence[Path]) -> dict[str, Any]:
+    """Content by path. Of the archives, which may be hundreds of gigabytes, `pull` has listed it."""
+    found: dict[str, Any] = {}
+    for path in paths:
+        if path == files.ARCHIVES:
+            found |= {str(file): file.stat().st_size for file in _files([path])}
+            found |= {str(file): sha256_of(file) for file in _files([files.TOPO_ASSETS, files.MANIFEST])}
+        else:
+            found |= {str(file): sha256_of(file) for file in _files([path])}
+    return found
+
+
+def _files(paths: Iterable[Path], patterns: Sequence[str] = ("*",)) -> list[Path]:
+    """The files at and below paths; those that do not exist are left out."""
+    paths = list(paths)
+    below = (file for path in paths for pattern in patterns for file in path.rglob(pattern))
+    return sorted(path for path in (*paths, *below) if path.is_file())
+
+
+def _checkpoints(config: Config) -> list[Path]:
+    choices = needs.choices(config)
+    published = (file for file in needs.published(config) if needs.chosen(file, choices))
+    return sorted(path for path in (file.at(needs.folders(config)) for file in published) if path.is_file())
+
+
+def _libraries() -> list[str]:
+    """The project's dependencies, without its extras."""
+    names = (
+        match(r"[\w.-]+", requirement) for requirement in requires("ffhq-uv") or () if "extra ==" not in requirement
+    )
+    return sorted(name[0] for name in names if name)

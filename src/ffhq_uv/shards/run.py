@@ -1,0 +1,200 @@
+"""Finish a stage's shards: through the engine, around what earlier runs finished, past samples that kill workers."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol, TextIO, TypeVar
+
+import polars as pl
+
+from ffhq_uv.config import Config
+from ffhq_uv.engine import Engine, Part
+from ffhq_uv.engine.worker import call
+from ffhq_uv.shards.engines import build_engine
+from ffhq_uv.shards.key import key_of
+from ffhq_uv.shards.phases import Span, take_spans
+from ffhq_uv.shards.progress import progress
+from ffhq_uv.shards.throughput import Throughput, report
+from ffhq_uv.shards.work import Work, work_on
+from ffhq_uv.store import files
+
+WORKER_DIED = "worker_died: every time, also alone (out of memory, or a crash in native code)"
+"""The reason of a sample that kills its worker."""
+
+S = TypeVar("S", bound="Shard")
+
+Schema = Mapping[str, pl.DataType | type[pl.DataType]]
+"""Of a stage's rows; ``id`` and ``reason`` are among the columns."""
+
+
+class Shard(Protocol):
+    """Some samples: what a job is."""
+
+    @property
+    def ids(self) -> list[str]:
+        """The samples' ids."""
+
+    @property
+    def label(self) -> str:
+        """The data set that the ids belong to."""
+
+    def ones(self: S) -> list[S]:
+        """A shard for every sample."""
+
+
+Make = Callable[[Work, S], tuple[pl.DataFrame, list[Path]]]
+"""Makes the samples of a shard: their rows, and the files that it wrote below the work's folder."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """A line of the log.
+
+    failed     samples
+    began      seconds since 1970
+    seconds    until it was finished
+    worker     process on host
+    spans      what was done when
+    """
+
+    shard: str
+    samples: int
+    failed: int
+    began: float
+    seconds: float
+    worker: str
+    spans: list[Span]
+
+
+@dataclass
+class Run:
+    """A run of a stage: shards that are finished, and workers to finish the others."""
+
+    stage: str
+    schema: Schema
+    work: Work
+    engine: Engine
+    part: Part | None
+    bar: Any
+    log: TextIO
+    throughput: Throughput
+
+    def rows(self, make: Make[S], shards: Sequence[S]) -> pl.DataFrame | None:
+        """The rows of all shards, in their order; None if this run finishes one part of them only.
+
+        Shards that an earlier run finished are not made again. A shard that costs its worker's life every time is
+        taken apart; the sample that does it gets the reason `WORKER_DIED`, and the others are made.
+        """
+        own = shards if self.part is None else self.part.of(shards, name)
+        todo = [shard for shard in own if not self.work.has(name(shard))]
+        there = _samples(own) - _samples(todo)
+        self.bar.total += _samples(own)
+        self.bar.initial += there
+        self.bar.update(there)
+        self._finish(make, todo)
+        if self.part is None:
+            return self.work.rows(map(name, shards))
+        missing = sum(not self.work.has(name(shard)) for shard in shards)
+        self.bar.write(
+            f"{self.stage}, part {self.part}: its {len(own):,} shards are finished, {missing:,} of other parts are not "
+            "yet. A run without shard= goes on from what is finished",
+            file=sys.stderr,
+        )
+        return None
+
+    def _finish(self, make: Make[S], shards: Sequence[S]) -> None:
+        lost = []
+        job = partial(call, Path.cwd(), partial(_make_and_keep, self.work, make))
+        for outcome in self.engine.outcomes(job, shards):
+            if outcome.lost:
+                lost.append(outcome.job)
+                continue
+            done = outcome.result
+            assert done is not None
+            self.log.write(json.dumps(asdict(done)) + "\n")
+            self.log.flush()
+            self.throughput.samples += done.samples
+            self.bar.update(done.samples)
+        for shard in lost:
+            self._take_apart(make, shard)
+
+    def _take_apart(self, make: Make[S], shard: S) -> None:
+        if len(shard.ids) == 1:
+            self.work.keep(name(shard), pl.DataFrame([{"id": shard.ids[0], "reason": WORKER_DIED}], self.schema))
+            self.bar.update(1)
+            return
+        ones = shard.ones()
+        self._finish(make, [one for one in ones if not self.work.has(name(one))])
+        self.work.keep(name(shard), self.work.rows(map(name, ones)))
+
+
+@contextlib.contextmanager
+def running(stage: str, config: Config, schema: Schema) -> Iterator[Run]:
+    """A run of a stage. What it finishes is found again by the next one, if this one is killed or fails.
+
+    Raises RuntimeError if another run is at the same work, ConfigError for an engine that is not there, and OSError,
+    with what to do, where the disk is full or may not be written.
+    """
+    part = None if config.shard is None else Part.parse(config.shard)
+    engine = build_engine(config.engine)
+    with contextlib.ExitStack() as opened:
+        try:
+            work = opened.enter_context(work_on(stage, key_of(stage, config), part))
+            log = opened.enter_context(_log(stage, part, anew=not work.begun()))
+            opened.enter_context(engine)
+            bar = opened.enter_context(progress(0, stage))
+            run = Run(stage, schema, work, engine, part, bar, log, Throughput())
+            yield run
+        except OSError as error:
+            if not files.cannot_write(error):
+                raise
+            raise OSError(
+                f"{error}. What is finished is kept; make room or allow writing, then run {stage} again"
+            ) from error
+    report(stage, run.throughput)
+
+
+@contextlib.contextmanager
+def _log(stage: str, part: Part | None, *, anew: bool) -> Iterator[TextIO]:
+    """logs/<stage>.jsonl, a line a shard in the order in which they were finished; begun anew with the work."""
+    path = files.LOGS / (f"{stage}.jsonl" if part is None else f"{stage}-{part.index}-of-{part.count}.jsonl")
+    path.parent.mkdir(exist_ok=True)
+    with open(path, "w" if anew else "a") as log:
+        yield log
+
+
+def name(shard: Shard) -> str:
+    """What a shard is called: by its first sample, and by all."""
+    digest = hashlib.sha256("\n".join(shard.ids).encode()).hexdigest()[:12]
+    return f"{shard.label}-{shard.ids[0]}-{digest}"
+
+
+def _make_and_keep(work: Work, make: Make[S], shard: S) -> Done:
+    """A worker's job: make a shard's samples and keep them."""
+    began = time.time()
+    take_spans()
+    rows, written = make(work, shard)
+    work.keep(name(shard), rows, written)
+    return Done(
+        name(shard),
+        len(shard.ids),
+        rows.drop_nulls("reason")["id"].n_unique(),
+        round(began, 3),
+        round(time.time() - began, 3),
+        f"{os.getpid()} on {socket.gethostname()}",
+        take_spans(),
+    )
+
+
+def _samples(shards: Sequence[Shard]) -> int:
+    return sum(len(shard.ids) for shard in shards)

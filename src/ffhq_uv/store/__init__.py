@@ -1,0 +1,1 @@
+"""What the stages leave for each other under data/, and where."""

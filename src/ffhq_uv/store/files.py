@@ -1,0 +1,115 @@
+"""Where the stages keep their files, and writing so that nothing half-written passes for done."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+ARCHIVES = Path("data/archives")
+TOPO_ASSETS = ARCHIVES / "topo_assets"
+TRUTH = ARCHIVES / "truth.parquet"
+MANIFEST = Path("data/manifest.json")
+CHAIN = Path("data/chain.json")
+INDEX = Path("data/index.parquet")
+QUARANTINE = Path("data/quarantine.parquet")
+REFERENCE_INDEX = Path("data/reference-index.parquet")
+LATENTS = Path("data/latents")
+SAMPLE_CODES = LATENTS / "ffhq-uv.npy"
+REFERENCE_CODES = LATENTS / "reference.npy"
+MEASUREMENTS = Path("data/measurements.parquet")
+REFERENCE = Path("data/reference.parquet")
+TEXTURE_TRUTH = Path("data/texture-truth.parquet")
+KEPT = Path("data/kept.parquet")
+DROPPED = Path("data/dropped.parquet")
+BOUNDS = Path("data/bounds.parquet")
+CATEGORIES = Path("data/categories.parquet")
+RECIPES = Path("data/recipes.parquet")
+INTERPOLATED = Path("data/ffhq-uv-interpolate")
+REJECTED = Path("data/rejected.parquet")
+INTERPOLATED_MEASUREMENTS = Path("data/interpolate-measurements.parquet")
+METRICS = Path("metrics")
+PLOTS = Path("plots")
+LOGS = Path("logs")
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A partial file beside ``path`` to write to; it takes the final name only if the block succeeds."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing_directory(path: Path) -> Iterator[Path]:
+    """An empty directory beside ``path`` to fill; it takes the final name only if the block succeeds.
+
+    A lock keeps two runs (one of them perhaps orphaned by a killed ``dvc``) from filling it at the same time.
+    Raises RuntimeError if another run holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".partial-{path.name}")
+    with open(partial.with_suffix(".lock"), "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RuntimeError(f"{path}: another run is writing it; wait for it or stop it") from None
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        yield partial
+        shutil.rmtree(path, ignore_errors=True)
+        os.replace(partial, path)
+
+
+def cannot_write(error: OSError) -> bool:
+    """Whether an error says that the disk is full, or may not be written."""
+    return error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+def read_table(path: Path) -> pl.DataFrame:
+    """A table that an earlier stage wrote. Raises FileNotFoundError that says how to get it."""
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: not there yet; `dvc repro` makes it, or the stage before this one")
+    return pl.read_parquet(path)
+
+
+def write_table(path: Path, table: pl.DataFrame) -> None:
+    """Write a table as Parquet."""
+    with replacing(path) as partial:
+        table.write_parquet(partial)
+
+
+def write_csv(path: Path, table: pl.DataFrame) -> None:
+    """Write a small table as CSV, for a DVC plot."""
+    with replacing(path) as partial:
+        table.write_csv(partial, float_precision=6)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON in a fixed form: indented, with a final newline. NaN is refused."""
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def write_metrics(name: str, metrics: dict[str, Any]) -> None:
+    """Write metrics/<name>.json, its numbers to six digits after the point."""
+    write_json(METRICS / f"{name}.json", _rounded(metrics))
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    return round(value, 6) if isinstance(value, float) else value

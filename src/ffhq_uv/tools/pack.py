@@ -1,0 +1,64 @@
+"""pack: the new data set as tars of 1,000 samples (WebDataset), for a DVC remote or to be read in sequence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from ffhq_uv.archive.containers import Archives
+from ffhq_uv.archive.scanning import scan
+from ffhq_uv.archive.writing import write_tar
+from ffhq_uv.command.words import Words as Declared
+from ffhq_uv.geometry import VIEWS
+from ffhq_uv.shards.progress import progress
+from ffhq_uv.store import files
+
+CHUNK = 1000
+"""Samples a tar."""
+
+
+class Words(Declared):
+    """What the tool is told."""
+
+    out: Path = Field(description="folder for the tars")
+
+
+def run(words: Words) -> None:
+    """Pack, and say what was packed."""
+    print(pack(words.out))
+
+
+def pack(out: Path) -> str:
+    """Write ``ffhq-uv-interpolate-<chunk>.tar`` files to a folder; what was packed, in words.
+
+    Of every sample, in the order of ids: ``<id>.png`` (the map), ``<id>.json`` (its record of meta-info.json), and
+    ``<id>.left.pt``, ``<id>.front.pt``, ``<id>.right.pt`` (its codes, as published). The same data set gives the same
+    bytes. Raises FileNotFoundError before the stage extract ran.
+    """
+    described = files.INTERPOLATED / "meta-info.json"
+    if not described.exists():
+        raise FileNotFoundError(f"{described}: not there yet; `dvc repro` makes it")
+    records = json.loads(described.read_text())
+    ids = sorted(records)
+    found = {(member.id, member.view): member.location for member in scan(files.INTERPOLATED)}
+    with Archives(files.INTERPOLATED) as archives, progress(len(ids), "pack") as bar:
+        for start in range(0, len(ids), CHUNK):
+            part = ids[start : start + CHUNK]
+            path = out / f"{files.INTERPOLATED.name}-{start // CHUNK:05d}.tar"
+            write_tar(path, _members(archives, found, records, part))
+            bar.update(len(part))
+    return f"{len(ids):,} samples in {-(-len(ids) // CHUNK):,} tars in {out}"
+
+
+def _members(
+    archives: Archives, found: dict[tuple[str, str | None], str], records: dict[str, Any], ids: Sequence[str]
+) -> Iterator[tuple[str, bytes]]:
+    for id in ids:
+        yield f"{id}.png", archives.read(found[id, None])
+        yield f"{id}.json", json.dumps(records[id], sort_keys=True).encode()
+        for view in VIEWS:
+            yield f"{id}.{view}.pt", archives.read(found[id, view])

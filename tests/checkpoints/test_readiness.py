@@ -1,0 +1,105 @@
+"""What `doctor` says of the stages is true."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.small_run import inside
+
+from ffhq_uv.checkpoints.condition import examine
+from ffhq_uv.checkpoints.needs import choices, folders, published
+from ffhq_uv.checkpoints.readiness import readiness
+from ffhq_uv.config import read
+from ffhq_uv.store import files
+
+ALL = {"dataset/ffhq-uv/face-latents": 5, "dataset/ffhq-uv/meta-info.json": 5, "dataset_project/latents": 7}
+
+
+def states(*overrides: str) -> dict[str, str]:
+    config = read(overrides)
+    conditions = [examine(file, choices(config), folders(config)) for file in published(config)]
+    lines = list(readiness(config, choices(config), folders(config), conditions))[1:]
+    return {line.split()[0]: line.split(maxsplit=1)[1] for line in lines}
+
+
+def came(samples: dict[str, int]) -> None:
+    files.write_json(files.MANIFEST, {"samples": samples, "files": []})
+
+
+def test_a_fresh_clone_can_run_everything(tmp_path: Path) -> None:
+    with inside(tmp_path):
+        found = states()
+    assert found["pull"] == "can run"
+    assert {state for stage, state in found.items() if stage != "pull"} == {"can run after pull"}
+
+
+def test_without_a_source_everything_waits_for_pull(tmp_path: Path) -> None:
+    with inside(tmp_path):
+        found = states("experiment=ffhq_uv")
+        assert found["pull"].startswith("lacks source.url")
+        assert found["index"] == found["classify"] == "waits for pull"
+        assert states("experiment=ffhq_uv", "source.url=/somewhere")["index"] == "can run after pull"
+        assert "files marked *" in states("experiment=ffhq_uv", "source.url=/x", "checkpoints=/none")["measure"]
+
+
+def test_maps_and_meta_info_alone_are_not_enough(tmp_path: Path) -> None:
+    """Everything is measured on faces, and faces are drawn from codes."""
+    with inside(tmp_path):
+        came({"dataset/ffhq-uv/uv-maps": 5, "dataset/ffhq-uv/meta-info.json": 5})
+        found = states()
+    assert "lacks the samples' codes" in found["index"]
+    assert found["filter"] == "waits for index"
+
+
+def test_the_people_before_are_noted_and_not_needed(tmp_path: Path) -> None:
+    with inside(tmp_path):
+        came({name: count for name, count in ALL.items() if name != "dataset_project/latents"})
+        found = states()
+        assert found["index"] == "can run"
+        assert "dataset_project/latents.zip" in found["Note:"]
+        came(ALL)
+        assert "Note:" not in states()
+
+
+@pytest.mark.parametrize("part", ["dataset/ffhq-uv/face-latents", "dataset/ffhq-uv/meta-info.json"])
+def test_each_archive_that_did_not_come_is_named(tmp_path: Path, part: str) -> None:
+    with inside(tmp_path):
+        came({name: count for name, count in ALL.items() if name != part})
+        assert part in states()["index"]
+        came(ALL)
+        found = states()
+    assert found["index"] == "can run"
+    assert found["measure"].startswith("lacks 13 of the files marked * above (hifi3dpp_model_info.mat, ...)")
+    assert found["truth"] == found["measure"]
+    assert found["filter"] == "waits for measure"
+
+
+def test_one_missing_file_is_named_without_more(small_run: Path, tmp_path: Path) -> None:
+    with inside(tmp_path):
+        shutil.copytree(small_run / "data/archives/topo_assets", files.TOPO_ASSETS)
+        came(ALL)
+        assert states()["measure"] == "can run after index"
+        found = states("identity=onnx", "identity.checkpoint=/none/encoder.onnx")
+    assert found["measure"].startswith("lacks 1 of the files marked * above (/none/encoder.onnx)")
+
+
+def test_a_package_that_two_choices_need_together_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = {"analysis=recorded with identity=arcface": (("no_such_package",), "landmarks")}
+    monkeypatch.setattr("ffhq_uv.checkpoints.readiness.PACKAGES", together)
+    needs = "no_such_package (pip install -e '.[landmarks]')"
+    with inside(tmp_path):
+        came(ALL)
+        assert needs in states("analysis=recorded", "identity=arcface")["measure"]
+        assert needs not in states("identity=arcface")["measure"]
+
+
+def test_what_is_done_is_not_asked_for_again(tmp_path: Path) -> None:
+    with inside(tmp_path):
+        came(ALL)
+        for made in (files.INDEX, files.MEASUREMENTS):
+            made.write_bytes(json.dumps(None).encode())
+        found = states()
+    assert found["index"] == "can run"

@@ -1,0 +1,39 @@
+"""A small studio's run: how tests run stages in a folder of their own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ffhq_uv.__main__ import main
+
+SMALL = [
+    "source.people=40",
+    "source.reference=12",
+    "source.map_size=64",
+    "generator.size=128",
+    "texture.size=128",
+    "classify.age_edges=[40]",
+    "interpolate.count=24",
+    "engine=serial",
+]
+STAGES = ("pull", "index", "measure", "truth", "filter", "classify", "interpolate", "extract", "evaluate")
+
+
+@contextmanager
+def inside(folder: Path) -> Iterator[None]:
+    """Run in a folder: stages keep their files below the current one."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def run(folder: Path, *stages: str, overrides: tuple[str, ...] = ()) -> list[int]:
+    """Exit codes of stages run one after the other in a folder, on the small studio."""
+    with inside(folder):
+        return [main([stage, *SMALL, *overrides]) for stage in stages]
