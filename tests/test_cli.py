@@ -68,7 +68,7 @@ def test_a_missing_input_is_one_clear_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["table"]) == 1
-    assert capsys.readouterr().err == "ffhq_uv table: metrics/quality.json: not there yet; `dvc repro` makes it\n"
+    assert capsys.readouterr().err == "ffhq_uv table: metrics/FFHQ.json: not there yet; `dvc repro` makes it\n"
 
 
 def test_the_configuration_can_be_shown(capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,7 +52,7 @@ def experiment(project: Path, *overrides: str) -> str:
 
 def kept(project: Path) -> int:
     found = json.loads(call(project, "dvc", "metrics", "show", "--json"))
-    return int(found[""]["data"]["metrics/filter.json"]["data"]["kept"])
+    return int(found[""]["data"]["metrics/FFHQ-UV.json"]["data"]["kept"])
 
 
 def test_a_tighter_bound_reruns_the_filter_and_what_follows_only(project: Path) -> None:
@@ -66,21 +66,33 @@ def test_a_tighter_bound_reruns_the_filter_and_what_follows_only(project: Path) 
     assert (recorded["filter"]["bs_error"]["max"], recorded["engine"]["workers"]) == (1.9, 2)
 
 
-def test_an_experiment_records_how_fast_it_was_and_a_plain_run_leaves_git_alone(project: Path) -> None:
-    shown = json.loads(call(project, "dvc", "exp", "show", "--json"))
-    rates = [
-        revision["data"]["metrics"]["metrics/throughput.json"]["data"]["extract"]["samples_per_second"]
-        for baseline in shown
-        for experiment in baseline["experiments"] or ()
-        for revision in experiment["revs"]
-    ]
-    assert rates
-    assert all(rate > 0 for rate in rates)
-    (project / "metrics/throughput.json").unlink()
+def test_the_quality_table_is_what_dvc_shows_and_a_plain_run_leaves_git_alone(project: Path) -> None:
+    shown = json.loads(call(project, "dvc", "metrics", "show", "--json"))[""]["data"]
+    assert {path: set(found["data"]) for path, found in shown.items()} == {
+        "metrics/FFHQ.json": {"ID std %"},
+        "metrics/FFHQ-UV.json": {"BS error", "ID std %", "UV-maps", "kept"},
+        "metrics/FFHQ-UV-Interpolate.json": {"BS error", "ID std %", "UV-maps"},
+    }
+    printed = call(project, "dvc", "metrics", "show")
+    assert len(printed.splitlines()) == 4
+    assert max(map(len, printed.splitlines())) <= 80
     call(project, "git", "add", "--all")
     call(project, "git", "commit", "--quiet", "--message", "results")
     call(project, "dvc", "repro", "--force", "--single-item", "measure")
     assert call(project, "git", "status", "--short") == ""
+
+
+def test_experiments_are_compared_in_what_they_changed(project: Path) -> None:
+    header, _, *rows = call(project, "python", "-m", "ffhq_uv", "experiments").splitlines()
+    assert [cell.strip() for cell in header.split("|")[1:-1]] == [
+        "experiment",
+        "max",
+        "kept",
+        "UV-maps",
+        "ID std %",
+        "BS error",
+    ]
+    assert any("1.9" in row for row in rows)
 
 
 def test_repro_after_an_experiment_has_nothing_to_do(project: Path) -> None:

@@ -97,8 +97,10 @@ def test_a_stage_says_what_it_does(stage: str) -> None:
     assert STAGES[stage]["desc"]
 
 
-def test_git_ignores_exactly_the_data_that_dvc_keeps() -> None:
+@pytest.mark.parametrize("folder", ["data", "reports"])
+def test_git_ignores_exactly_the_data_that_dvc_keeps(folder: str) -> None:
     listed = [out for stage in STAGES.values() for out in stage.get("outs", [])]
-    outs = {name for out in listed for name in ([out] if isinstance(out, str) else out) if name.startswith("data/")}
-    ignored = {f"data{line}" for line in (ROOT / "data/.gitignore").read_text().split() if "partial" not in line}
-    assert outs == ignored
+    names = {name for out in listed for name in ([out] if isinstance(out, str) else out)}
+    lines = (ROOT / folder / ".gitignore").read_text().split()
+    ignored = {f"{folder}{line}" for line in lines if "partial" not in line}
+    assert {name for name in names if name.startswith(f"{folder}/")} == ignored

@@ -28,7 +28,7 @@ EXTRACT = (*INPUTS, "data/recipes.parquet")
 OUTPUTS = (
     "data/ffhq-uv-interpolate",
     "data/interpolate-measurements.parquet",
-    "metrics/extract.json",
+    "reports/extract.json",
     "plots/samples.png",
 )
 

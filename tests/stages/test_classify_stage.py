@@ -33,7 +33,7 @@ def test_who_is_left_out_is_counted_by_reason(copied: Callable[..., Path]) -> No
     ageless = kept["id"][0]
     index.with_columns(age=pl.when(pl.col("id") != ageless).then("age")).write_parquet(folder / "data/index.parquet")
     assert run(folder, "classify", overrides=("classify.small=drop", "classify.min_size=6")) == [0]
-    metrics = json.loads((folder / "metrics/classify.json").read_text())
+    metrics = json.loads((folder / "reports/classify.json").read_text())
     left_out = pl.read_parquet(folder / "data/categories.parquet").filter(
         pl.col("category").is_null() & (pl.col("reason") != "dropped by the filter")
     )

@@ -62,7 +62,7 @@ def test_a_bad_sample_is_counted_with_its_reason(copied: Callable[..., Path], ch
     assert failed["reason"][0].startswith(reason)
     quarantined = pl.read_parquet(folder / "data/quarantine.parquet")
     assert quarantined.rows() == [("samples", "000003", reason.partition(":")[0], failed["reason"][0])]
-    counted = json.loads((folder / "metrics/index.json").read_text())["samples"]
+    counted = json.loads((folder / "reports/index.json").read_text())["samples"]
     assert counted == {"read": 39, "quarantined": 1, "reasons": {reason.partition(":")[0]: 1}}
 
 

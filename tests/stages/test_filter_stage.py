@@ -52,7 +52,7 @@ def test_moving_the_normalisation_measures_nothing_again(copied: Callable[..., P
     assert bound.bound == measurements["bs_error_of_luma"].quantile(0.75, "higher")
     ours, theirs = (pl.read_csv(path / "plots/skin_tone.csv") for path in (folder, small_run))
     of_luma = pl.col("normalise") == "mean_luma"
-    shares = json.loads((folder / "metrics/filter.json").read_text())["skin_tone_kept_share"]
+    shares = json.loads((folder / "reports/filter.json").read_text())["skin_tone_kept_share"]
     assert shares == dict(ours.filter(of_luma).select("skin_tone", "kept_share").iter_rows())
     for table in (ours, theirs):
         before = table.group_by("normalise").agg(pl.col("before").sum())

@@ -40,7 +40,7 @@ def gated(folder: Path, *overrides: str) -> tuple[dict, pl.DataFrame, pl.DataFra
     """Metrics, measurements and rejected samples of a gated run, with bounds that about half of the maps break."""
     switched = ("interpolate.gate.enabled=true", *overrides)
     assert run(folder, "interpolate", "extract", overrides=switched) == [0, 0]
-    metrics = json.loads((folder / "metrics/extract.json").read_text())
+    metrics = json.loads((folder / "reports/extract.json").read_text())
     tables = (pl.read_parquet(folder / f"data/{name}.parquet") for name in ("interpolate-measurements", "rejected"))
     return metrics, *tables
 

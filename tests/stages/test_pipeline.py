@@ -113,7 +113,7 @@ def test_the_balance_counts_everybody_before_and_after(small_run: Path, by: str)
 
 def test_the_number_of_workers_changes_no_byte(small_run: Path, copied: Callable[..., Path]) -> None:
     of_index = ("index.parquet", "reference-index.parquet", "quarantine.parquet", "latents")
-    folder = copied("data/archives", *(f"data/{name}" for name in of_index), "metrics/index.json")
+    folder = copied("data/archives", *(f"data/{name}" for name in of_index), "reports/index.json")
     later = ("measure", "truth", "filter", "classify", "interpolate", "extract", "evaluate")
     assert run(folder, *later, overrides=("engine=local", "engine.workers=2", "engine.shard=5")) == [0] * len(later)
     assert digests(folder) == {name: digest for name, digest in digests(small_run).items() if "manifest" not in name}

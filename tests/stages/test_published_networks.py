@@ -47,9 +47,9 @@ def test_every_stage_runs_and_loses_nobody(folder: Path) -> None:
     assert sorted([*kept["id"], *dropped["id"]]) == [f"{number:06d}" for number in range(10)]
     assert len(dropped)
     assert all(len(reasons) for reasons in dropped["reasons"])
-    quality = json.loads((folder / "metrics/quality.json").read_text())
+    quality = json.loads((folder / "reports/quality.json").read_text())
     assert [quality[name]["samples"] for name in ("reference", "ffhq_uv_interpolate")] == [12, 4]
-    assert json.loads((folder / "metrics/extract.json").read_text())["made"] == 4
+    assert json.loads((folder / "reports/extract.json").read_text())["made"] == 4
     maps = sorted((folder / "data/ffhq-uv-interpolate").rglob("*.png"))
     assert len(maps) == 4
     assert read_png(maps[0].read_bytes(), maps[0].name).shape == (128, 128, 3)

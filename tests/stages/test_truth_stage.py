@@ -31,7 +31,7 @@ EVALUATED = (
 def test_both_methods_are_held_to_the_true_maps_and_faithful_wins(small_run: Path) -> None:
     table = pl.read_parquet(small_run / "data/texture-truth.parquet")
     assert table.group_by("method").len().sort("method").rows() == [("faithful", 40), ("published", 40)]
-    found = json.loads((small_run / "metrics/quality.json").read_text())["textures"]
+    found = json.loads((small_run / "reports/quality.json").read_text())["textures"]
     faithful, published = found["faithful"], found["published"]
     assert faithful["psnr"] > published["psnr"] + 3
     assert faithful["ssim"] > published["ssim"]
@@ -81,4 +81,4 @@ def test_where_nobody_knows_the_truth_there_is_no_such_figure(copied: Callable[.
     (folder / "data/archives/topo_assets/similarity_Lm3D_all.mat").unlink()
     assert run(folder, "truth", "evaluate") == [0, 0]
     assert pl.read_parquet(folder / "data/texture-truth.parquet").is_empty()
-    assert "textures" not in json.loads((folder / "metrics/quality.json").read_text())
+    assert "textures" not in json.loads((folder / "reports/quality.json").read_text())

@@ -9,11 +9,16 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ffhq_uv.figures.table import FORMS, PUBLISHED
+from ffhq_uv.figures.table import BS_ERROR, COLUMNS, ID_STD, MAPS, PUBLISHED, REPORTED
 from ffhq_uv.store import files
 
 DPI = 80
-COLUMNS = {"id_std_percent": "ID std, % of the reference", "samples": "# UV-maps", "bs_error": "BS error, grey levels"}
+PANELS = {
+    ID_STD: ("id_std_percent", "ID std, % of the reference"),
+    MAPS: ("samples", "# UV-maps"),
+    BS_ERROR: ("bs_error", "BS error, grey levels"),
+}
+"""Of every column of the table: its key in reports/quality.json, and the panel's title."""
 OURS, THEIRS = "#3b75af", "#e1812c"
 
 
@@ -21,18 +26,18 @@ def draw_quality(quality: Mapping[str, Any]) -> None:
     """Write the figure: a row a data set, a panel a column of the table; ours filled, published ones hollow."""
     figure = Figure(figsize=(11, 3.2), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    panels = figure.subplots(1, len(COLUMNS), sharey=True)
-    for place, (axes, (key, title)) in enumerate(zip(panels, COLUMNS.items(), strict=True)):
-        for row, (data_set, (_, *published)) in enumerate(PUBLISHED.items()):
-            ours = None if data_set == "reference" and key == "samples" else quality[data_set].get(key)
-            interval = [quality[data_set].get(f"{key}_{end}") for end in ("low", "high")]
-            _figure(axes, row - 0.15, ours, FORMS[place], OURS, interval)
-            _figure(axes, row + 0.2, published[place], FORMS[place], THEIRS)
+    panels = figure.subplots(1, len(PANELS), sharey=True)
+    for axes, (column, (key, title)) in zip(panels, PANELS.items(), strict=True):
+        for row, (data_set, published) in enumerate(PUBLISHED.items()):
+            found = quality[REPORTED[data_set]]
+            ours = None if data_set == "FFHQ" and column == MAPS else found.get(key)
+            interval = [found.get(f"{key}_{end}") for end in ("low", "high")]
+            _figure(axes, row - 0.15, ours, COLUMNS[column], OURS, interval)
+            _figure(axes, row + 0.2, published.get(column), COLUMNS[column], THEIRS)
         axes.set(title=title, xlim=(0, 1.2 * axes.get_xlim()[1]))
         axes.spines[["top", "right"]].set_visible(False)
     panels[1].set(xscale="log", xlim=(10, 1e7))
-    names = [name for name, *_ in PUBLISHED.values()]
-    panels[0].set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5))
+    panels[0].set(yticks=range(len(PUBLISHED)), yticklabels=PUBLISHED, ylim=(len(PUBLISHED) - 0.5, -0.5))
     for colour, label in ((OURS, f"here ({quality['encoder']}), 95 % interval"), (THEIRS, "published (ArcFace)")):
         panels[0].plot([], [], "o", color=colour, mfc=colour if colour == OURS else "white", label=label)
     figure.legend(loc="outside lower center", ncols=2, frameon=False)

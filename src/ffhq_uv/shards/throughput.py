@@ -1,16 +1,16 @@
-"""How fast a stage was: for people at its end, and for ``dvc exp show``."""
+"""How fast a stage was: for people at its end, and in logs/throughput.json."""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from dataclasses import dataclass, field
 
 from ffhq_uv.store import files
 
-METRIC = files.METRICS / "throughput.json"
+LAST = files.LOGS / "throughput.json"
+"""The speed of every stage's last run; no result, since time differs from run to run."""
 
 
 @dataclass
@@ -22,17 +22,12 @@ class Throughput:
 
 
 def report(stage: str, throughput: Throughput) -> None:
-    """Print it; of an experiment, write it to metrics/throughput.json too.
-
-    Time differs from run to run, and the metrics in Git must not: a plain ``dvc repro`` leaves none, and no stage has
-    this one as its result. It is a metric of dvc.yaml's top level, which ``dvc exp run`` records with the experiment.
-    """
+    """Print it, and write it down."""
     if not throughput.samples:
         return
     seconds = time.monotonic() - throughput.began
     rate = throughput.samples / seconds
     print(f"{stage}: {throughput.samples:,} samples in {seconds:,.0f} s, {rate:.3g} a second", file=sys.stderr)
-    if "DVC_EXP_NAME" in os.environ:
-        found = json.loads(METRIC.read_text()) if METRIC.exists() else {}
-        found[stage] = {"samples": throughput.samples, "seconds": seconds, "samples_per_second": rate}
-        files.write_metrics(METRIC.stem, found)
+    found = json.loads(LAST.read_text()) if LAST.exists() else {}
+    found[stage] = {"samples": throughput.samples, "seconds": seconds, "samples_per_second": rate}
+    files.write_json(LAST, found)

@@ -1,4 +1,4 @@
-"""classify: kept samples and their attributes -> data/categories.parquet and metrics/classify.json;
+"""classify: kept samples and their attributes -> data/categories.parquet and reports/classify.json;
 plots/categories.csv says what became of every category, plots/balance.csv how much of it the filter let through.
 """
 
@@ -45,7 +45,7 @@ def run(config: Config) -> None:
         "left_out_unknown": int(unknown.sum()),
         "left_out_too_small": int(kept["category"].null_count() - unknown.sum()),
     }
-    files.write_metrics("classify", metrics)
+    files.write_report("classify", metrics)
     left_out = len(kept) - metrics["classified"]
     print(f"{metrics['classified']:,} samples in {len(sizes):,} categories, {left_out:,} left out")
 

@@ -1,6 +1,7 @@
-"""evaluate: the measurements of both data sets -> metrics/quality.json and plots/quality.png, the quality table; the
-same by category and skin tone in plots/quality_by_category.csv; metrics/categories.json and plots/balance.png say who
-is left after the filter and after interpolation.
+"""evaluate: the measurements of both data sets -> the quality table: metrics/, a file a row, and plots/quality.png.
+
+With intervals and encoder it is in reports/quality.json, by category and skin tone in plots/quality_by_category.csv;
+reports/categories.json and plots/balance.png say who is left after the filter and after interpolation.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from ffhq_uv.config import Config
 from ffhq_uv.figures.balance import draw_balance
 from ffhq_uv.figures.quality import draw_quality
-from ffhq_uv.figures.table import markdown
+from ffhq_uv.figures.table import markdown, table_rows
 from ffhq_uv.quality.identity_std import identity_std, identity_std_bootstrap
 from ffhq_uv.quality.interval import mean_interval
 from ffhq_uv.quality.tone_class import ita_class, lightest_first
@@ -43,20 +44,23 @@ def run(config: Config) -> None:
     }
     if textures := _textures(files.read_table(files.TEXTURE_TRUTH)):
         quality["textures"] = textures
-    files.write_metrics("quality", quality)
+    files.write_report("quality", quality)
+    rows = table_rows(quality)
+    for data_set, row in rows.items():
+        files.write_metrics(data_set, row)
     began = _began_in()
     parts = {"ffhq_uv": (source, began), "kept": (kept, began), "ffhq_uv_interpolate": (new, _recipes())}
     spread = None if reference is None else reference[0]
-    rows = [part for name, (table, groups) in parts.items() for part in _by_group(name, table, groups, spread)]
-    files.write_csv(files.PLOTS / "quality_by_category.csv", pl.concat(rows))
+    groups = [part for name, (table, of) in parts.items() for part in _by_group(name, table, of, spread)]
+    files.write_csv(files.PLOTS / "quality_by_category.csv", pl.concat(groups))
     draw_quality(quality)
     balances = {
         "category": _balance(source, kept, new, began, _recipes()),
         "skin_tone": _balance(source, kept, new, _tones(source), _tones(new)).sort(lightest_first("group")),
     }
-    files.write_metrics("categories", {by: _counts(table) for by, table in balances.items()})
+    files.write_report("categories", {by: _counts(table) for by, table in balances.items()})
     draw_balance(balances)
-    print(markdown(quality))
+    print(markdown(rows))
 
 
 def _row(measured: pl.DataFrame, reference: Spread | None, seed: int) -> dict[str, float | int | None]:

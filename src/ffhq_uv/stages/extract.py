@@ -1,4 +1,4 @@
-"""extract: recipes -> data/ffhq-uv-interpolate in the published layout, its measurements and metrics/extract.json;
+"""extract: recipes -> data/ffhq-uv-interpolate in the published layout, its measurements and reports/extract.json;
 data/rejected.parquet says what the gate found wrong with the samples that it rejected.
 """
 
@@ -114,7 +114,7 @@ def run(config: Config) -> None:
         rejected = verdict.filter(pl.col("status") == "dropped")
         files.write_table(files.REJECTED, rejected)
         files.write_table(files.INTERPOLATED_MEASUREMENTS, _without(measurements, rejected))
-        files.write_metrics("extract", _metrics(asked, verdict, bounds))
+        files.write_report("extract", _metrics(asked, verdict, bounds))
         _picture(run.work, shown)
     print(f"made {len(made):,} of {asked:,} samples, {len(rejected):,} rejected")
 

@@ -1,5 +1,5 @@
 """filter: measurements -> data/kept.parquet (ids), data/dropped.parquet (reasons), data/bounds.parquet and
-metrics/filter.json; for people to look at: plots/filter.png, plots/borderline.png, plots/skin_tone.csv.
+reports/filter.json; for people to look at: plots/filter.png, plots/borderline.png, plots/skin_tone.csv.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def run(config: Config) -> None:
         metrics["truth"] = _agreement(verdicts, criteria, files.read_table(files.TRUTH))
     ours = tones.filter(pl.col("normalise") == config.filter.bs_error.normalise)
     metrics["skin_tone_kept_share"] = dict(ours.select("skin_tone", "kept_share").iter_rows())
-    files.write_metrics("filter", metrics)
+    files.write_report("filter", metrics)
 
     columns = [COLUMNS[config.filter.bs_error.normalise], "valid_area_ratio", "expression", "light"]
     measured = [column for column in columns if measurements[column].is_finite().any()]

@@ -38,7 +38,7 @@ def run(config: Config) -> None:
         files.write_table(files.QUARANTINE, quarantine(tables))
         for name, table in tables.items():
             check_failures(table["reason"], config.failures.max_share, f"index: {name}")
-    files.write_metrics("index", {name: counts(table) for name, table in tables.items()})
+    files.write_report("index", {name: counts(table) for name, table in tables.items()})
     files.write_table(files.INDEX, samples)
     files.write_table(files.REFERENCE_INDEX, reference)
 

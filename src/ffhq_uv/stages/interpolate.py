@@ -1,4 +1,4 @@
-"""interpolate: categories -> data/recipes.parquet, who is mixed with whom, and metrics/interpolate.json."""
+"""interpolate: categories -> data/recipes.parquet, who is mixed with whom, and reports/interpolate.json."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ def run(config: Config) -> None:
         "parents": recipes["parents"].explode().n_unique(),
         "pairs_available": int(used["pairs"].sum()),
     }
-    files.write_metrics("interpolate", metrics)
+    files.write_report("interpolate", metrics)
     print(f"{section.count:,} recipes in {len(used):,} categories, from {metrics['parents']:,} parents")

@@ -37,6 +37,7 @@ INTERPOLATED = Path("data/ffhq-uv-interpolate")
 REJECTED = Path("data/rejected.parquet")
 INTERPOLATED_MEASUREMENTS = Path("data/interpolate-measurements.parquet")
 METRICS = Path("metrics")
+REPORTS = Path("reports")
 PLOTS = Path("plots")
 LOGS = Path("logs")
 
@@ -104,9 +105,14 @@ def write_json(path: Path, value: Any) -> None:
         partial.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def write_metrics(name: str, metrics: dict[str, Any]) -> None:
-    """Write metrics/<name>.json, its numbers to six digits after the point."""
-    write_json(METRICS / f"{name}.json", _rounded(metrics))
+def write_metrics(data_set: str, row: dict[str, Any]) -> None:
+    """Write metrics/<data set>.json: a row of the quality table, a key a column."""
+    write_json(METRICS / f"{data_set}.json", _rounded(row))
+
+
+def write_report(name: str, found: dict[str, Any]) -> None:
+    """Write reports/<name>.json, what a stage counted and measured, its numbers to six digits after the point."""
+    write_json(REPORTS / f"{name}.json", _rounded(found))
 
 
 def _rounded(value: Any) -> Any:

@@ -1,17 +1,23 @@
-"""table: print the quality table again."""
+"""table: print the quality table again, the published figures beside ours."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from ffhq_uv.command.words import Words
-from ffhq_uv.figures.table import markdown
+from ffhq_uv.figures.table import PUBLISHED, markdown
 from ffhq_uv.store import files
 
 
 def run(words: Words) -> None:
     """Print the table. Raises FileNotFoundError before the first `dvc repro`."""
-    path = files.METRICS / "quality.json"
+    print(markdown({data_set: _row(data_set) for data_set in PUBLISHED}))
+
+
+def _row(data_set: str) -> dict[str, Any]:
+    path = files.METRICS / f"{data_set}.json"
     if not path.exists():
         raise FileNotFoundError(f"{path}: not there yet; `dvc repro` makes it")
-    print(markdown(json.loads(path.read_text())))
+    row: dict[str, Any] = json.loads(path.read_text())
+    return row
