@@ -1,0 +1,72 @@
+"""The documents say what is: their files exist, their examples run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import polars as pl
+import pytest
+import torch
+
+import ffhq_uv.tools
+from ffhq_uv.__main__ import main
+from ffhq_uv.command import tools
+from ffhq_uv.selection.filter import judge, resolve
+from ffhq_uv.store import files
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src/ffhq_uv"
+DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+ARCHITECTURE = (ROOT / "docs/architecture.md").read_text()
+TOOL, CRITERION, GENERATOR = re.findall(r"```python\n(.*?)```", ARCHITECTURE, re.DOTALL)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\((?!http|#)([^)#]+)[^)]*\)", document.read_text()):
+        assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_file_of_the_code_that_is_named_exists(document: Path) -> None:
+    for name in re.findall(
+        r"`((?:src/ffhq_uv/|tests/|benchmarks/|conf/)?[a-z0-9_]+(?:/[a-z0-9_]+)*\.(?:py|cpp))`", document.read_text()
+    ):
+        assert (ROOT / name).exists() or (PACKAGE / name).exists() or name == "brightest.py", name
+
+
+def test_the_rooms_shown_are_those_that_there_are() -> None:
+    shown = set(re.findall(r"^  ([a-z]+)/ ", ARCHITECTURE, re.MULTILINE))
+    assert shown | {"command"} == {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+
+
+def test_the_tool_of_the_architecture_is_a_tool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "brightest.py").write_text(TOOL)
+    monkeypatch.setattr(tools, "FOLDER", tmp_path)
+    monkeypatch.setattr(ffhq_uv.tools, "__path__", [*ffhq_uv.tools.__path__, str(tmp_path)])
+    monkeypatch.chdir(tmp_path)
+    files.write_table(files.MEASUREMENTS, pl.DataFrame({"id": ["000000", "000001"], "skin_tone": [10.0, 50.0]}))
+    assert main(["brightest"]) == 0
+    assert capsys.readouterr().out == "000001\n"
+    assert main(["brightest", "count=none"]) == 2
+
+
+def test_the_criterion_of_the_architecture_drops_a_tenth() -> None:
+    found: dict[str, object] = {}
+    exec(CRITERION, found)
+    table = pl.DataFrame({"id": [str(row) for row in range(11)], "sharpness": [float(row) for row in range(11)]})
+    table = table.with_columns(reason=pl.lit(None, pl.String))
+    verdicts = judge(table, resolve(table, [found["criterion"]]))  # type: ignore[list-item]
+    assert verdicts.filter(pl.col("status") != "kept")["id"].to_list() == ["0"]
+
+
+def test_the_generator_of_the_architecture_draws_faces() -> None:
+    found: dict[str, object] = {}
+    exec(GENERATOR, found)
+    faces, reasons = found["GreyGenerator"]()(torch.ones(2, 3, 18, 512), ["a", "b"])  # type: ignore[operator]
+    assert faces.shape == (2, 3, 256, 256, 3)
+    assert (faces == 160).all()
+    assert reasons == (None, None)
