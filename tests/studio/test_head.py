@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.spatial import ConvexHull
 
 from ffhq_uv.studio.head import EXPRESSION, IDENTITY, ONE_SIDED, head
 from ffhq_uv.texture.rasterise import rasterise_uv
@@ -69,6 +70,17 @@ def test_the_surface_faces_outwards() -> None:
     normal, middle = np.cross(b - a, c - a), (a + b + c) / 3
     # The flux of the position is three times the volume (litres), but for the open neck's share.
     assert 2 < (normal * middle).sum() / 6 < 6
+
+
+def test_the_back_of_the_skull_is_convex() -> None:
+    h = head()
+    column, row = np.abs(h.uv[:, 0] * 1024 - 512), (1 - h.uv[:, 1]) * 1024
+    back = h.mean[h.uv_vertices[(column >= 412) & (row > 60) & (row < 500)]].astype(np.float64)
+    facets = ConvexHull(back).equations
+    behind = facets[facets[:, 2] < -0.2]
+    depth = -(back @ behind[:, :3].T + behind[:, 3]).max(1)
+    assert len(back) > 500
+    assert depth.max() < 0.002  # a fifth of a millimetre; above the nape, which is hollow
 
 
 @pytest.mark.parametrize("shapes", [IDENTITY, EXPRESSION])

@@ -178,7 +178,8 @@ def mean_surface(s: Floats, r: Floats) -> Floats:
     wrapped = soft * np.logaddexp(z / soft, lid / soft)
     crease = bump((r - (upper - 13)) / 3.5) * bump((a - 118) / 34)
     wrapped -= 0.016 * crease
-    z[...] = wrapped - 0.016 * inside
+    # The ball knows how far it is to the side and below, not how far behind: the lids end before the temples.
+    z += (wrapped - 0.016 * inside - z) * (1 - ramp(a, 200, 250))
 
     # Nose: bridge, tip, wings, the groove behind them, the nostrils.
     width = NOSE_WIDTH(r)
