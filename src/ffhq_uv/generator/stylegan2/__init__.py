@@ -6,7 +6,7 @@ from ffhq_uv.generator.stylegan2.checkpoints import (
     read_checkpoint,
     write_checkpoint,
 )
-from ffhq_uv.generator.stylegan2.generator import Precision, StyleGAN2Generator, to_uint8
+from ffhq_uv.generator.stylegan2.generator import Precision, StyleGAN2Generator, to_uint8, to_uint8_truncated
 from ffhq_uv.generator.stylegan2.noise import Noise
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "StyleGAN2Generator",
     "read_checkpoint",
     "to_uint8",
+    "to_uint8_truncated",
     "write_checkpoint",
 ]

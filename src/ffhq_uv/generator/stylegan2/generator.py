@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +20,19 @@ Precision = Literal["float32", "float16", "bfloat16"]
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
+def to_uint8(image: Tensor) -> Tensor:
+    """RGB [N, 3, H, W] in [-1, 1] to uint8 [N, H, W, 3] as FFHQ-UV's third step rounds: x * 127.5 + 128, truncated."""
+    return (image * 127.5 + 128).clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def to_uint8_truncated(image: Tensor) -> Tensor:
+    """RGB [N, 3, H, W] in [-1, 1] to uint8 [N, H, W, 3] as its first step does: clip((x + 1) / 2, 0, 1) * 255, truncated.
+
+    Black to white 0, 127, 254, 255 for -1, 0, 0.99999, 1, where the third step gives 0, 128, 255, 255.
+    """
+    return ((image + 1) / 2).clamp_(0, 1).mul_(255).to(torch.uint8).permute(0, 2, 3, 1)
+
+
 class StyleGAN2Generator:
     """Draws faces as FFHQ-UV's gen_face scripts and third step do: no truncation, the same noise for every face.
 
@@ -30,6 +43,7 @@ class StyleGAN2Generator:
     compile     build code for this machine: on a CPU our own C++ (two seconds, once for a machine), on a GPU through
                 torch.compile (minutes; cached too)
     batch       images drawn at once; a CPU draws them one after the other, which is as fast
+    to_bytes    how an image becomes bytes: `to_uint8`, or `to_uint8_truncated` for inversions
 
     Raises CheckpointError or FileNotFoundError for the checkpoint, ValueError for what this machine has no instructions
     for, RuntimeError without a C++ compiler to compile with.
@@ -45,6 +59,7 @@ class StyleGAN2Generator:
         compile: bool = False,
         device: str = "cpu",
         batch: int = 1,
+        to_bytes: Callable[[Tensor], Tensor] = to_uint8,
     ) -> None:
         if precision not in _DTYPES:
             raise ValueError(f"precision is {precision!r}, expected one of {', '.join(_DTYPES)}")
@@ -53,6 +68,7 @@ class StyleGAN2Generator:
         self.device = usable_device(device)
         on_cpu = self.device.type == "cpu"
         self.batch = 1 if on_cpu else batch
+        self._to_bytes = to_bytes
         if on_cpu:
             keep_freed_memory()
         _, network = read_checkpoint(checkpoint).networks()
@@ -88,7 +104,7 @@ class StyleGAN2Generator:
             rows = len(chunk)
             if rows < self.batch:  # the compiled network has one shape; and a face must not depend on its batch
                 chunk = torch.cat([chunk, chunk[-1:].expand(self.batch - rows, -1, -1)])
-            images[start : start + rows] = to_uint8(self._synthesize(chunk)[:rows]).cpu()
+            images[start : start + rows] = self._to_bytes(self._synthesize(chunk)[:rows]).cpu()
         return images
 
 
@@ -100,8 +116,3 @@ def _library(precision: Precision) -> Native:
             "(bfloat16 takes avx512_bf16): set precision: float32"
         )
     return library
-
-
-def to_uint8(image: Tensor) -> Tensor:
-    """RGB [N, 3, H, W] in [-1, 1] to uint8 [N, H, W, 3] as FFHQ-UV's third step rounds: x * 127.5 + 128, truncated."""
-    return (image * 127.5 + 128).clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)

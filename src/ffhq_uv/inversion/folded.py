@@ -1,0 +1,169 @@
+"""The e4e encoder made quick: the same numbers (to rounding) as `e4e_network`, from the same weights.
+
+- Features lie channels last, so a 1 x 1 convolution is a matrix product and the channels of a place are neighbours.
+- A normalisation after a convolution is part of its weights; one before it, whose padding is zero after the
+  normalisation, is one multiplication and addition.
+- The heads of a level look at the same features: their first convolution is one matrix product for all of them, the
+  others are a batch of products over the gathered 3 x 3 places. Nine tenths of the weights are theirs; they are stored
+  in the order in which the product reads them, which a convolution would have to rearrange in every call.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ffhq_uv.inversion.e4e_network import (
+    LATE,
+    LEVELS,
+    MIDDLE,
+    WIDTH,
+    Block,
+    Encoder4Editing,
+    Head,
+    enlarged,
+    shared_and_own,
+)
+
+
+class FoldedEncoder(nn.Module):
+    """Computes what `Encoder4Editing` does, of whose weights it is made; that network is used up by it."""
+
+    def __init__(self, network: Encoder4Editing) -> None:
+        super().__init__()
+        conv, norm, slope = network.input_layer
+        self._stem = nn.ParameterList(_frozen(*_folded(conv, norm), slope.weight))
+        self._blocks = nn.ModuleList(FoldedBlock(block) for block in network.body)
+        self._lateral = nn.ParameterList(
+            _frozen(*(part for layer in (network.latlayer1, network.latlayer2) for part in _as_matrix(layer)))
+        )
+        self._heads = nn.ModuleList()
+        for heads in LEVELS:
+            self._heads.append(FoldedHeads([network.styles[i] for i in heads]))
+            for i in heads:
+                network.styles[i] = nn.Identity()  # a gigabyte is not held twice
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Codes [B, 18, 512], without the average latent, of faces [B, 3, 256, 256] (RGB, -1..1)."""
+        weight, bias, slope = self._stem
+        x = faces.contiguous(memory_format=torch.channels_last)
+        x = functional.prelu(functional.conv2d(x, weight, bias, padding=1), slope)
+        kept = {}
+        for number, block in enumerate(self._blocks):
+            x = block(x)
+            if number in (MIDDLE, LATE):
+                kept[number] = x
+        p2 = enlarged(x) + _pointwise(kept[LATE], *self._lateral[:2])
+        p1 = enlarged(p2) + _pointwise(kept[MIDDLE], *self._lateral[2:])
+        levels = zip(self._heads, (x, p2, p1), strict=True)
+        return shared_and_own(torch.cat([heads(features) for heads, features in levels], 1))
+
+
+class FoldedBlock(nn.Module):
+    """A `Block` without normalisations of its own."""
+
+    def __init__(self, block: Block) -> None:
+        super().__init__()
+        before, first, slope, second, after, excite = block.res_layer
+        scale = before.weight / (before.running_var + before.eps).sqrt()
+        shift = before.bias - before.running_mean * scale
+        self._stride = block.stride
+        self._before = nn.ParameterList(_frozen(scale[:, None, None], shift[:, None, None]))
+        self._first = nn.ParameterList(_frozen(first.weight, slope.weight))
+        self._second = nn.ParameterList(_frozen(*_folded(second, after)))
+        self._excite = nn.ParameterList(_frozen(excite.fc1.weight.flatten(1), excite.fc2.weight.flatten(1)))
+        shortcut = [] if block.shortcut_layer is None else _folded(*block.shortcut_layer)
+        self._shortcut = nn.ParameterList(_frozen(*(part.flatten(1) if part.ndim == 4 else part for part in shortcut)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As `Block.forward`."""
+        (scale, shift), (first, slope), (second, bias), (narrow, wide) = (
+            self._before,
+            self._first,
+            self._second,
+            self._excite,
+        )
+        y = functional.conv2d(torch.addcmul(shift, x, scale), first, padding=1)
+        y = functional.conv2d(functional.prelu(y, slope), second, bias, self._stride, padding=1)
+        gate = (_means(y) @ narrow.T).relu() @ wide.T
+        shortcut = x[:, :, :: self._stride, :: self._stride]
+        if len(self._shortcut):
+            shortcut = _pointwise(shortcut, *self._shortcut)
+        return torch.addcmul(shortcut, y, gate.sigmoid()[:, :, None, None])
+
+
+class FoldedHeads(nn.Module):
+    """The heads of one level of the pyramid, all at once."""
+
+    def __init__(self, heads: Sequence[Head]) -> None:
+        super().__init__()
+        self._count = len(heads)
+        convs = [[layer for layer in head.convs if isinstance(layer, nn.Conv2d)] for head in heads]
+        steps = [_stacked([_as_matrix(conv) for conv in step]) for step in zip(*convs, strict=True)]
+        (weight, bias), *others = steps
+        linear = _stacked([(head.linear.weight / math.sqrt(WIDTH), head.linear.bias) for head in heads])
+        self._first = nn.ParameterList(_frozen(weight.flatten(0, 1), bias.flatten()))
+        self._weights = nn.ParameterList(_frozen(*(weight for weight, _ in (*others, linear))))
+        self._biases = nn.ParameterList(_frozen(*(bias[:, None] for _, bias in (*others, linear))))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Vectors [B, heads, 512] of features [B, 512, S, S]."""
+        batch, side = len(x), x.shape[2] // 2
+        weight, bias = self._first
+        y = functional.leaky_relu(torch.addmm(bias, _neighbours(x.permute(0, 2, 3, 1)).flatten(0, 1), weight.T))
+        y = y.reshape(batch, side, side, self._count, WIDTH).permute(3, 0, 1, 2, 4)  # a head's features, channels last
+        for weight, bias in zip(self._weights[:-1], self._biases[:-1], strict=True):
+            near = _neighbours(y.flatten(0, 1)).reshape(self._count, -1, 9 * WIDTH)
+            side //= 2
+            y = functional.leaky_relu(torch.baddbmm(bias, near, weight.transpose(1, 2)))
+            y = y.reshape(self._count, batch, side, side, WIDTH)
+        y = torch.baddbmm(self._biases[-1], y.reshape(self._count, batch, WIDTH), self._weights[-1].transpose(1, 2))
+        return y.transpose(0, 1)
+
+
+def _neighbours(x: Tensor) -> Tensor:
+    """Of every second place of [N, S, S, C] the 3 x 3 places around it, zero outside: [N, S² / 4, 9 C]."""
+    size = x.shape[1]
+    padded = functional.pad(x, (0, 0, 1, 1, 1, 1))
+    near = [padded[:, row : row + size : 2, column : column + size : 2] for row in range(3) for column in range(3)]
+    return torch.cat(near, 3).flatten(1, 2)
+
+
+def _pointwise(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """A 1 x 1 convolution of features that lie channels last."""
+    return functional.linear(x.permute(0, 2, 3, 1), weight, bias).permute(0, 3, 1, 2)
+
+
+def _means(x: Tensor) -> Tensor:
+    """Channel means [B, C] of features [B, C, H, W] that lie channels last; a product, quicker than a sum over them."""
+    places = x.permute(0, 2, 3, 1).flatten(1, 2)
+    return (places.new_full((1, places.shape[1]), 1 / places.shape[1]) @ places)[:, 0]
+
+
+def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a convolution with the normalisation that follows it."""
+    mean, variance = norm.running_mean, norm.running_var
+    assert mean is not None
+    assert variance is not None
+    scale = norm.weight / (variance + norm.eps).sqrt()
+    weight = (conv.weight * scale[:, None, None, None]).contiguous(memory_format=torch.channels_last)
+    return weight, norm.bias - mean * scale
+
+
+def _as_matrix(conv: nn.Conv2d) -> tuple[Tensor, Tensor]:
+    """Weight [outputs, places · inputs] and bias of a convolution of features that lie channels last."""
+    assert conv.bias is not None  # the heads and the pyramid have one
+    return conv.weight.permute(0, 2, 3, 1).flatten(1), conv.bias
+
+
+def _stacked(pairs: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    weights, biases = zip(*pairs, strict=True)
+    return torch.stack(weights), torch.stack(biases)
+
+
+def _frozen(*tensors: Tensor) -> list[nn.Parameter]:
+    return [nn.Parameter(tensor.detach(), requires_grad=False) for tensor in tensors]
