@@ -28,6 +28,7 @@ ROOMS = {
     "texture": set(),
     "quality": set(),
     "selection": set(),
+    "inversion": set(),
     "studio": {"archive", "texture"},
     "archive": set(),
     "download": set(),
@@ -37,7 +38,7 @@ ROOMS = {
 """Of each room: the rooms that it may import, beside `formats` and the files of the package's root."""
 
 GROUPS = {
-    "<faces>": {"generator", "analysis", "texture", "quality", "studio", "archive"},
+    "<faces>": {"generator", "analysis", "texture", "quality", "studio", "archive", "inversion"},
     "<tables>": {"selection"},
 }
 

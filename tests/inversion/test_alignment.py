@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from ffhq_uv.formats.png import read_png
 from ffhq_uv.inversion.alignment import align, face_quad
-from ffhq_uv.png import read_png
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "golden/alignment.json").read_text())
 
@@ -23,10 +23,9 @@ GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent / "golden/alignment.j
 def waves(height: int, width: int) -> NDArray[np.uint8]:
     """The synthetic picture that the golden numbers were made of."""
     i, j, c = np.arange(height)[:, None, None], np.arange(width)[None, :, None], np.arange(3)
-    levels = (
-        127.5 + 60 * np.sin(0.021 * (c + 1) * i + 0.4 * c) * np.cos(0.017 * j) + 50 * np.cos(0.11 * j + 0.07 * i + c)
-    )
-    return np.clip(np.rint(127.5 + levels), 0, 255).astype(np.uint8)
+    levels = 127.5 + 60 * np.sin(0.021 * (c + 1) * i + 0.4 * c) * np.cos(0.017 * j)
+    levels = levels + 50 * np.cos(0.11 * j + 0.07 * i + c)
+    return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
 
 
 def landmarks(found: Any) -> NDArray[np.float64]:

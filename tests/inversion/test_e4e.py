@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 
+from ffhq_uv.formats.png import read_png
 from ffhq_uv.inversion.e4e import E4EEncoder
 from ffhq_uv.inversion.e4e_network import Block, Encoder4Editing
 from ffhq_uv.inversion.folded import FoldedBlock
 from ffhq_uv.networks import WeightsError
-from ffhq_uv.png import read_png
 
 HEADS = (0, 1, 3, 7)
 GOLDEN = np.load(Path(__file__).parent / "golden/e4e.npz")
@@ -95,7 +95,7 @@ def test_normalisations_fold_into_their_neighbours(inputs: int, channels: int, s
     ],
 )
 def test_another_file_is_refused(change: Callable[[dict[str, Any]], object], told: str, tmp_path: Path) -> None:
-    weights = {f"encoder.{name}": torch.zeros(1).expand(shape) for name, shape in e4e_by_rule.shapes().items()}
+    weights = {f"encoder.{name}": torch.zeros(()).expand(shape) for name, shape in e4e_by_rule.shapes().items()}
     weights["encoder.latlayer1.bias"] = torch.zeros(512)
     content = {"state_dict": weights, "latent_avg": torch.zeros(18, 512), "opts": {}}
     change(content)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from ffhq_uv.checksum import sha256_of
+from ffhq_uv.formats.checksum import sha256_of
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ def _padded(image: Image.Image, quad: Quad, border: int) -> tuple[Image.Image, Q
     if wanted.max() <= border - 4:
         return image, quad
     pad_left, pad_top, pad_right, pad_bottom = (int(pad) for pad in np.maximum(wanted, int(np.rint(quad.size * 0.3))))
-    pixels = np.pad(np.float32(image), ((pad_top, pad_bottom), (pad_left, pad_right), (0, 0)), "reflect")
+    pixels = np.pad(np.asarray(image, np.float32), ((pad_top, pad_bottom), (pad_left, pad_right), (0, 0)), "reflect")
     height, width, _ = pixels.shape
     row, column = np.ogrid[:height, :width]
     # 1 at the new edges, 0 at the old ones, falling on towards the middle

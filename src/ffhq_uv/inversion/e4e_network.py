@@ -34,7 +34,8 @@ class SqueezeExcite(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Features [B, C, H, W] to the same shape."""
-        return x * self.fc2(self.fc1(x.mean((2, 3), keepdim=True)).relu()).sigmoid()
+        gate: Tensor = self.fc2(self.fc1(x.mean((2, 3), keepdim=True)).relu())
+        return x * gate.sigmoid()
 
 
 class Block(nn.Module):

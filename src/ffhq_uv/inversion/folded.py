@@ -11,7 +11,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,15 +36,15 @@ class FoldedEncoder(nn.Module):
 
     def __init__(self, network: Encoder4Editing) -> None:
         super().__init__()
-        conv, norm, slope = network.input_layer
+        conv, norm, slope = _layers(network.input_layer)
         self._stem = nn.ParameterList(_frozen(*_folded(conv, norm), slope.weight))
-        self._blocks = nn.ModuleList(FoldedBlock(block) for block in network.body)
+        self._blocks = nn.ModuleList(FoldedBlock(block) for block in _layers(network.body))
         self._lateral = nn.ParameterList(
             _frozen(*(part for layer in (network.latlayer1, network.latlayer2) for part in _as_matrix(layer)))
         )
         self._heads = nn.ModuleList()
         for heads in LEVELS:
-            self._heads.append(FoldedHeads([network.styles[i] for i in heads]))
+            self._heads.append(FoldedHeads([_layers(network.styles)[i] for i in heads]))
             for i in heads:
                 network.styles[i] = nn.Identity()  # a gigabyte is not held twice
 
@@ -68,7 +69,7 @@ class FoldedBlock(nn.Module):
 
     def __init__(self, block: Block) -> None:
         super().__init__()
-        before, first, slope, second, after, excite = block.res_layer
+        before, first, slope, second, after, excite = _layers(block.res_layer)
         scale = before.weight / (before.running_var + before.eps).sqrt()
         shift = before.bias - before.running_mean * scale
         self._stride = block.stride
@@ -76,7 +77,7 @@ class FoldedBlock(nn.Module):
         self._first = nn.ParameterList(_frozen(first.weight, slope.weight))
         self._second = nn.ParameterList(_frozen(*_folded(second, after)))
         self._excite = nn.ParameterList(_frozen(excite.fc1.weight.flatten(1), excite.fc2.weight.flatten(1)))
-        shortcut = [] if block.shortcut_layer is None else _folded(*block.shortcut_layer)
+        shortcut = [] if block.shortcut_layer is None else _folded(*_layers(block.shortcut_layer))
         self._shortcut = nn.ParameterList(_frozen(*(part.flatten(1) if part.ndim == 4 else part for part in shortcut)))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -142,6 +143,11 @@ def _means(x: Tensor) -> Tensor:
     """Channel means [B, C] of features [B, C, H, W] that lie channels last; a product, quicker than a sum over them."""
     places = x.permute(0, 2, 3, 1).flatten(1, 2)
     return (places.new_full((1, places.shape[1]), 1 / places.shape[1]) @ places)[:, 0]
+
+
+def _layers(layers: Iterable[nn.Module]) -> list[Any]:
+    """The parts of a network in their order, each of the class that its place there says."""
+    return list(layers)
 
 
 def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:

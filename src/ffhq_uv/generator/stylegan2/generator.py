@@ -26,7 +26,7 @@ def to_uint8(image: Tensor) -> Tensor:
 
 
 def to_uint8_truncated(image: Tensor) -> Tensor:
-    """RGB [N, 3, H, W] in [-1, 1] to uint8 [N, H, W, 3] as its first step does: clip((x + 1) / 2, 0, 1) * 255, truncated.
+    """RGB [N, 3, H, W] in [-1, 1] to uint8 [N, H, W, 3] as its first step does: (x + 1) / 2 * 255, truncated.
 
     Black to white 0, 127, 254, 255 for -1, 0, 0.99999, 1, where the third step gives 0, 128, 255, 255.
     """
