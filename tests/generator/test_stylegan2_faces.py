@@ -15,7 +15,7 @@ from PIL import Image
 from stylegan2_files import random_generator
 from torch import Tensor
 
-from ffhq_uv.generator.stylegan2 import StyleGAN2Generator, to_uint8, write_checkpoint
+from ffhq_uv.generator.stylegan2 import StyleGAN2Generator, to_uint8, to_uint8_truncated, write_checkpoint
 from ffhq_uv.generator.stylegan2.checkpoints import Checkpoint
 from ffhq_uv.generator.stylegan2.compiled import compiled
 from ffhq_uv.generator.stylegan2.native import _built, native
@@ -261,3 +261,8 @@ def test_the_published_latents_go_through_the_real_generator(tmp_path: Path) -> 
     assert (summary.drawn, summary.failures) == (3, {})
     for view in ("left", "front", "right"):
         assert Image.open(tmp_path / f"out/01223/01223_{view}.png").size == (1024, 1024)
+
+
+def test_inversions_are_rounded_as_the_first_step_does() -> None:
+    image = torch.tensor([-1, 0, 0.99999, 1.0]).reshape(1, 1, 1, 4).expand(1, 3, 1, 4)
+    assert to_uint8_truncated(image)[0, 0, :, 0].tolist() == [0, 127, 254, 255]
