@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src/ffhq_uv"
-ROOT = ("camera", "config", "geometry", "kernel", "networks")
+ROOT = ("camera", "config", "contradictions", "geometry", "kernel", "networks")
 """The few files that every room may share."""
 
 ROOMS = {

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import os
 import sys
+import textwrap
+from importlib.metadata import version
 from pathlib import Path
 
+import yaml
 from omegaconf import OmegaConf
 
 from ffhq_uv.command import tools
-from ffhq_uv.config import ConfigError, composed, read
+from ffhq_uv.config import CONF, PARAMS, ConfigError, composed, groups, read, refresh
 from ffhq_uv.shards.work import remove_finished
 
 # Every process computes with one thread, so that the machine's number of cores changes no byte; the engine makes use of
 # the cores. The libraries read this when they are first imported.
 for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
     os.environ[f"{library}_NUM_THREADS"] = "1"
+
+DVC_YAML = Path("dvc.yaml")
 
 STAGES = {
     "config": "compose conf/ into params.yaml",
@@ -45,27 +51,74 @@ overrides (Hydra's syntax): seed=3  filter=strict  filter.bs_error.max=5.5  expe
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command. Returns the exit status: 0, 1 for a failed run, 2 for a wrong call."""
+    """Run one command. Returns the exit status: 0, 1 (a failed run), 2 (a wrong call) or 130 (interrupted)."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    if {"-h", "--help"} & set(arguments) and (called := set(arguments) & set(tools.names())):
-        print(tools.help(called.pop()))
+    commands = [*STAGES, *tools.names()]
+    command = next((word for word in arguments if not word.startswith("-") and "=" not in word), None)
+    if command in commands and {"-h", "--help"} & set(arguments):
+        print(tools.help(command) if command in tools.names() else stage_help(command))
         return 0
     options = _parser().parse_intermixed_args(arguments)
+    if options.command not in commands:
+        near = difflib.get_close_matches(options.command, commands, 1)
+        meant = f"did you mean {near[0]}?" if near else "`python -m ffhq_uv --help` lists them"
+        print(f"ffhq_uv: no command {options.command!r}; {meant}", file=sys.stderr)
+        return 2
     try:
-        if options.show:
+        if options.multirun:
+            sweep = " ".join(f"-S {word}" for word in options.words) or "-S KEY=A,B"
+            raise ConfigError(f"a sweep is `dvc exp run --queue {sweep}`, then `dvc queue start`")
+        if options.show or options.cfg:
             print(OmegaConf.to_yaml(composed(options.words, options.params)), end="")
+        elif options.info:
+            print("\n".join(f"{group:12} {', '.join(members)}" for group, members in groups().items()))
         elif options.command in tools.names():
             tools.run(options.command, options.words, options.params)
         else:
+            check_project(options.command)
+            if options.command == "config" and (options.reset or options.adopt):
+                refresh("reset" if options.reset else "adopt")
             config = read(options.words, options.params)
             remove_finished(but=options.command)
             importlib.import_module(f"ffhq_uv.stages.{options.command}").run(config)
-    except (ValueError, OSError, RuntimeError) as error:
+    except KeyboardInterrupt as stopped:
+        done = f": {stopped}" if str(stopped) else ""
+        print(f"ffhq_uv {options.command}: interrupted{done}; run it again, it goes on where it was", file=sys.stderr)
+        return 130
+    except Exception as error:
         if options.traceback:
             raise
-        print(f"ffhq_uv {options.command}: {error}", file=sys.stderr)
+        expected = isinstance(error, ValueError | OSError | RuntimeError)
+        text = str(error) if expected else f"{type(error).__name__}: {error} (--traceback shows where)"
+        print(f"ffhq_uv {options.command}: {text}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
     return 0
+
+
+def check_project(command: str) -> None:
+    """Raise ConfigError where the stages that begin a run would fill a folder that is no project."""
+    here = Path.cwd()
+    if (
+        command in ("config", "pull")
+        and any(here.iterdir())
+        and not any(map(Path.exists, (DVC_YAML, PARAMS, Path("data"))))
+    ):
+        raise ConfigError(f"{here} holds no dvc.yaml: go to the project's folder, and run it there")
+
+
+def stage_help(stage: str) -> str:
+    """A stage's help: what it does, and the parameters that it reads."""
+    definition = yaml.safe_load((CONF.parent / DVC_YAML).read_text())["stages"][stage]
+    reads = ", ".join(definition.get("params", [])) or "every key of the configuration"
+    lines = [
+        f"usage: python -m ffhq_uv {stage} [KEY=VALUE ...] [--params FILE] [--show] [--traceback]",
+        "",
+        f"{stage}: {STAGES[stage]}.",
+        "",
+        *textwrap.wrap(f"reads: {reads}", 100, subsequent_indent="       "),
+        "`--show` prints their values; conf/ explains each.",
+    ]
+    return "\n".join(lines)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,15 +130,19 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EPILOG.format(stages=stages, tools=beside),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "command", choices=[*STAGES, *tools.names()], metavar="COMMAND", help="a stage or a tool, see below"
-    )
+    parser.add_argument("command", metavar="COMMAND", help="a stage or a tool, see below; `COMMAND --help` explains it")
     parser.add_argument("words", nargs="*", metavar="KEY=VALUE", help="change the configuration")
     parser.add_argument(
         "--params", type=Path, metavar="FILE", help="start from a recorded params.yaml instead of conf/ (what DVC does)"
     )
     parser.add_argument("--show", action="store_true", help="print the configuration and stop")
+    parser.add_argument("--cfg", choices=["job"], help="the same, as Hydra calls it")
+    parser.add_argument("--info", action="store_true", help="print the groups of the configuration and their members")
+    parser.add_argument("--multirun", "-m", action="store_true", help="says how DVC sweeps")
+    parser.add_argument("--reset", action="store_true", help="with config: params.yaml becomes what conf/ says")
+    parser.add_argument("--adopt", action="store_true", help="with config: params.yaml stays, although conf/ changed")
     parser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
+    parser.add_argument("--version", action="version", version=f"ffhq-uv {version('ffhq-uv')}")
     return parser
 
 

@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from hydra import compose, initialize_config_dir
-from hydra.errors import ConfigCompositionException
+from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, OmegaConf
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+from yaml import YAMLError
+
+from ffhq_uv.contradictions import contradictions
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 PARAMS = Path("params.yaml")
+STAMP = "# composed from conf/ "
+"""Begins the first line of params.yaml."""
 
 
 class ConfigError(ValueError):
@@ -297,22 +303,35 @@ def composed(overrides: Sequence[str] = (), params: Path | None = None) -> DictC
     if params is not None and not params.is_file():
         raise ConfigError(f"{params}: no such file; `python -m ffhq_uv config` writes params.yaml")
     folder, name = (CONF, "config") if params is None else (params.resolve().parent, params.stem)
-    with initialize_config_dir(str(folder), version_base="1.3"):
-        try:
-            config = compose(name, overrides=list(overrides))
-        except ConfigCompositionException as error:
-            raise ConfigError(_with_options(error, compose(name))) from None
+    for word in overrides:
+        if "=" not in word and not word.startswith("~"):
+            raise ConfigError(f"{word}: no KEY=VALUE; `--show` prints the keys that there are")
+    try:
+        with initialize_config_dir(str(folder), version_base="1.3"):
+            try:
+                config = compose(name, overrides=list(overrides))
+            except ConfigCompositionException as error:
+                raise ConfigError(_with_options(error, overrides, compose(name))) from None
+    except HydraException as error:
+        raise ConfigError(f"{' '.join(overrides)}: {str(error).partition(chr(10))[0]}") from None
+    except YAMLError as error:
+        raise ConfigError(f"{folder / name}.yaml: no YAML: {' '.join(str(error).split())[:300]}") from None
     OmegaConf.resolve(config)
     return config
 
 
-def _with_options(error: ConfigCompositionException, config: DictConfig) -> str:
-    """Hydra's message; for a key that does not exist, the keys that do."""
-    lines = str(error.__cause__).splitlines()
-    key = next((line.split("full_key:")[1].strip() for line in lines if "full_key:" in line), None)
-    if key is None:
-        return str(error)
-    return f"no configuration key {key!r}; there are: {_siblings(config, key.split('.'))}"
+def _with_options(error: ConfigCompositionException, overrides: Sequence[str], config: DictConfig) -> str:
+    """Hydra's message in a line; for a key that does not exist, the keys that do, for a member the members."""
+    said = f"{error}\n{error.__cause__}"
+    if "multirun" in said:
+        sweep = " ".join(f"-S {word}" for word in overrides)
+        return f"one value at a time; a sweep is `dvc exp run --queue {sweep}`, then `dvc queue start`"
+    key = next((line.split("full_key:")[1].strip() for line in said.splitlines() if "full_key:" in line), None)
+    if key is not None:
+        return f"no configuration key {key!r}; there are: {_siblings(config, key.split('.'))}"
+    problem, _, options = said.partition("Config search path")[0].partition("Available options in")
+    members = ", ".join(line.strip() for line in options.splitlines()[1:] if line.strip())
+    return " ".join(problem.split()) + (f"; there are: {members}" if members else "")
 
 
 def _siblings(config: Any, path: Sequence[str]) -> str:
@@ -324,15 +343,46 @@ def _siblings(config: Any, path: Sequence[str]) -> str:
 
 
 def read(overrides: Sequence[str] = (), params: Path | None = None) -> Config:
-    """The typed configuration. Raises ConfigError naming every wrong key or value."""
-    config = OmegaConf.to_container(composed(overrides, params))
+    """The typed configuration. Raises ConfigError naming every wrong key or value, and what cannot be together."""
+    composition = OmegaConf.to_container(composed(overrides, params))
+    where = params or f"{CONF.name}/"
     try:
-        return Config.model_validate(config)
+        config = Config.model_validate(composition)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, item['loc']))}: {item['msg']} (it is {item['input']!r})" for item in error.errors()
-        )
-        raise ConfigError(f"{params or CONF.name + '/'}: {wrong}") from None
+        raise ConfigError(f"{where}: {'; '.join(_wrong(item, composition) for item in error.errors())}") from None
+    if wrong := list(contradictions(config)):
+        raise ConfigError(f"{where}: {'; '.join(wrong)}")
+    return config
+
+
+def _wrong(error: ErrorDetails, composition: Any) -> str:
+    """One line for a wrong value: its key, what is expected and what was found."""
+    key: list[str] = []
+    value, beside = composition, composition
+    for part in error["loc"]:  # pydantic names the member of a union, too, which is no key
+        missing = part == error["loc"][-1] and error["type"] == "missing"
+        if (
+            missing
+            or (isinstance(value, dict) and part in value)
+            or (isinstance(value, list) and isinstance(part, int))
+        ):
+            key.append(str(part))
+            beside, value = value, None if missing else value[part]
+    name = ".".join(key)
+    if error["type"] == "missing":
+        return f"{name}: is missing; it was taken away, and a stage needs it"
+    if error["type"] == "extra_forbidden":
+        return f"{name}: no such key; there are: {', '.join(sorted(set(beside) - {key[-1]}))}"
+    found = "" if isinstance(value, dict) else f" (it is {value!r})"
+    return f"{name}: {error['msg'].removeprefix('Value error, ').partition(', unable to')[0]}{found}"
+
+
+def groups() -> dict[str, list[str]]:
+    """The groups of conf/, and the members of each."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(CONF.glob("*/*.yaml")):
+        found.setdefault(path.parent.name, []).append(path.stem)
+    return found
 
 
 def recorded_text() -> str:
@@ -340,17 +390,43 @@ def recorded_text() -> str:
     return OmegaConf.to_yaml(composed())
 
 
-def refresh(path: Path = PARAMS) -> bool:
-    """Write params.yaml anew if conf/ changed; keep what ``-S`` or a hand edit put there otherwise.
+def refresh(how: Literal["keep", "reset", "adopt"] = "keep", path: Path = PARAMS) -> bool:
+    """Write params.yaml anew if conf/ changed; keep what ``-S`` or a hand edit put there.
 
-    The first line of the file remembers which conf/ it was composed from. Returns whether the file differs from conf/.
+    how    reset: take conf/, whatever there is; adopt: stay with params.yaml, although conf/ changed
+
+    The first line of the file remembers which conf/ it was composed from, so that an edit is told from what conf/ said
+    then. Returns False where both changed, and params.yaml is as it was.
     """
     base = recorded_text()
-    stamp = f"# composed from conf/ {hashlib.md5(base.encode()).hexdigest()}\n"
     lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-    keep = bool(lines) and (lines[0] == stamp or "DVC_EXP_NAME" in os.environ)
-    body = "".join(line for line in lines if not line.startswith("# composed")) if keep else base
+    composed_from = lines[0] if lines and lines[0].startswith(STAMP) else None
+    body = "".join(line for line in lines if not line.startswith(STAMP))
+    untouched = composed_from is not None and composed_from == _stamp(body)
+    current = composed_from == _stamp(base) or "DVC_EXP_NAME" in os.environ
+    if how == "reset" or not lines or (untouched and not current):
+        body = base
+    elif how == "keep" and not current:
+        return False
     partial = path.with_suffix(".partial")
-    partial.write_text(stamp + body)
+    partial.write_text(_stamp(base) + body)
     os.replace(partial, path)
-    return bool(yaml.safe_load(body) != yaml.safe_load(base))
+    return True
+
+
+def differences(path: Path = PARAMS) -> dict[str, Any]:
+    """The values of a params.yaml that are not what conf/ says, by key; None for a key that it does not have."""
+    theirs, ours = dict(_flat(yaml.safe_load(path.read_text()))), dict(_flat(yaml.safe_load(recorded_text())))
+    return {key: theirs.get(key) for key in sorted(theirs | ours) if theirs.get(key) != ours.get(key)}
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, value
+
+
+def _stamp(text: str) -> str:
+    return f"{STAMP}{hashlib.md5(text.encode()).hexdigest()}\n"

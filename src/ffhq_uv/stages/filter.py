@@ -50,6 +50,9 @@ def run(config: Config) -> None:
     criteria = _resolved(measurements, _criteria(config))
     verdicts = judge(measurements, criteria)
     kept = verdicts.filter(pl.col("status") == "kept")
+    metrics = summarise(verdicts, criteria)
+    if len(kept) == 0:
+        raise ValueError(_nobody(metrics))
     files.write_table(files.KEPT, kept.select("id"))
     files.write_table(files.DROPPED, verdicts.filter(pl.col("status") != "kept"))
     write_bounds(criteria)
@@ -59,7 +62,6 @@ def run(config: Config) -> None:
         for normalise in COLUMNS
     )
     files.write_csv(files.PLOTS / "skin_tone.csv", tones)
-    metrics = summarise(verdicts, criteria)
     if files.TRUTH.exists():
         metrics["truth"] = _agreement(verdicts, criteria, files.read_table(files.TRUTH))
     ours = tones.filter(pl.col("normalise") == config.filter.bs_error.normalise)
@@ -72,6 +74,18 @@ def run(config: Config) -> None:
     labels = [f"{name}\n{side}" for name in (criterion.name for criterion in criteria) for side in BORDERLINE]
     contact_sheet(files.PLOTS / "borderline.png", _borderline(verdicts, criteria, limits(config)), CELL, labels)
     print(f"kept {metrics['kept']:,} of {metrics['in']:,} samples, {metrics['failed']:,} failed before")
+
+
+def _nobody(metrics: dict[str, Any]) -> str:
+    """What to say of a filter that keeps nobody."""
+    dropped = {name: found["dropped"] for name, found in metrics["criteria"].items()}
+    if not dropped or not any(dropped.values()):
+        return f"nobody is left: all {metrics['in']:,} samples failed before; {files.MEASUREMENTS} holds the reasons"
+    most = max(dropped, key=lambda name: dropped[name])
+    return (
+        f"nobody of {metrics['in']:,} samples is kept; most, {dropped[most]:,}, are dropped by {most}: "
+        f"loosen filter.{most}, or switch it off"
+    )
 
 
 def _criteria(config: Config) -> list[Criterion]:
