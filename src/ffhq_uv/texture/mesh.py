@@ -26,8 +26,10 @@ class Mesh:
     triangles_uv: NDArray[np.int64]
 
 
-def read_obj(path: Path) -> Mesh:
+def read_obj(path: Path, *, tiles: bool = False) -> Mesh:
     """Read an OBJ file. Polygons become fans of triangles; normals, groups and materials are passed over.
+
+    tiles    UV coordinates may leave the square 0..1, as those of UDIM tiles do
 
     Raises FileNotFoundError, or ValueError with the line for what is no mesh with one UV coordinate, in the square
     0..1, at every corner.
@@ -52,7 +54,7 @@ def read_obj(path: Path) -> Mesh:
         raise ValueError(f"{path}: no face in it, so it is no mesh")
     indices = np.array(corners, np.int64)
     uv = np.array(coordinates, np.float32)
-    if uv.min() < 0 or uv.max() > 1:
+    if not tiles and (uv.min() < 0 or uv.max() > 1):
         raise ValueError(f"{path}: UV coordinates from {uv.min():g} to {uv.max():g}, expected 0..1 (one tile)")
     return Mesh(np.array(points, np.float32), uv, indices[..., 0].copy(), indices[..., 1].copy())
 
