@@ -13,7 +13,10 @@ ROOT = ("camera", "config", "contradictions", "geometry", "kernel", "networks")
 
 ROOMS = {
     # what is called
-    "tools": {"command", "chain", "figures", "shards", "checkpoints", "store", "engine", "<faces>", "<tables>"},
+    "tools": {
+        *("command", "chain", "figures", "shards", "checkpoints", "store", "engine", "<faces>", "<tables>"),
+        *("transfer"),
+    },
     "stages": {"chain", "figures", "shards", "checkpoints", "store", "<faces>", "<tables>", "download"},
     "command": set(),
     # what stages and tools are made of
@@ -23,6 +26,7 @@ ROOMS = {
     "checkpoints": {"store", "<faces>"},
     "store": {"archive", "selection"},
     # rooms that compute: <faces> and <tables>
+    "transfer": {"texture"},
     "generator": {"studio"},
     "analysis": {"studio"},
     "texture": set(),

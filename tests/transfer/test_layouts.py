@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.transfer.heads import halves, warped
 
-from ffhq_uv.png import read_png
+from ffhq_uv.formats.png import read_png
 from ffhq_uv.texture.mesh import Mesh
 from ffhq_uv.texture.topology import load_mesh
 from ffhq_uv.transfer.charts import flipped, tiles
@@ -73,7 +73,9 @@ def test_the_same_layout_gives_the_same_map(head: Mesh, uv_map: np.ndarray) -> N
 
 def test_a_small_target_is_averaged_and_not_aliased(head: Mesh, uv_map: np.ndarray) -> None:
     target = halves(head)
-    for tile, large in zip(by_layouts(head, target, 128, SIZE)[0], by_layouts(head, target, 1024, SIZE)[0], strict=True):
+    for tile, large in zip(
+        by_layouts(head, target, 128, SIZE)[0], by_layouts(head, target, 1024, SIZE)[0], strict=True
+    ):
         assert tile.factor == 8
         expected = cv2.resize(Resampler(large, SIZE)(uv_map), (128, 128), interpolation=cv2.INTER_AREA)
         assert psnr(Resampler(tile, SIZE)(uv_map)[tile.inside], expected[tile.inside]) > 50
@@ -91,7 +93,7 @@ def test_no_mip_level_sees_what_is_outside_the_charts(head: Mesh, uv_map: np.nda
     charts = within / np.maximum(share, 1e-9)[..., None]
     partly = (share > 0) & (share < 1)
     assert np.abs(mip - charts).max(-1)[partly].max() <= 8
-    for row, column in np.argwhere(share == 0):
+    for row, column in np.argwhere((share == 0) & (level == 4)):
         around = np.s_[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2]
         if (near := share[around] > 0).any():
             assert np.abs(mip[around][near] - mip[row, column]).max(-1).min() <= 8
@@ -100,7 +102,8 @@ def test_no_mip_level_sees_what_is_outside_the_charts(head: Mesh, uv_map: np.nda
 def test_triangles_in_other_tiles_of_the_layout_have_no_colour(head: Mesh, uv_map: np.ndarray) -> None:
     """As in upstream's FLAME_w_HIFI3D_UV.obj, whose eyeballs lie at u = 2..3."""
     eyes = np.arange(200)
-    uv = np.concatenate([head.uv, head.uv[head.triangles_uv[eyes]].reshape(-1, 2) + [2, 0]]).astype(np.float32)
+    theirs = head.uv[head.triangles_uv[eyes]].reshape(-1, 2) + np.float32([2, 0])
+    uv = np.concatenate([head.uv, theirs])
     triangles_uv = head.triangles_uv.copy()
     triangles_uv[eyes] = len(head.uv) + np.arange(600).reshape(-1, 3)
     layout = Mesh(head.vertices, uv, head.triangles, triangles_uv)
@@ -109,7 +112,7 @@ def test_triangles_in_other_tiles_of_the_layout_have_no_colour(head: Mesh, uv_ma
     moved = Resampler(tile, SIZE)(uv_map)
     np.testing.assert_array_equal(moved[tile.inside], uv_map[tile.inside])
     assert [found.number for found in tiles(layout, 64)] == [1001, 1003]
-    with pytest.raises(ValueError, match="nothing in common|no triangle"):
+    with pytest.raises(ValueError, match="no triangle of the target layout has"):
         by_layouts(Mesh(head.vertices, head.uv + np.float32(3), head.triangles, head.triangles_uv), head, 64, 64)
 
 

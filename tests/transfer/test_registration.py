@@ -37,7 +37,7 @@ def keypoints(studio_assets: Path) -> np.ndarray:
 
 def texels_off(head: Mesh, target: Mesh, uv: np.ndarray, placed: np.ndarray) -> np.ndarray:
     """How far from the truth the texels of a target take their colour, in texels of the source."""
-    (tile,), _ = by_surface(head, target, placed, SIZE, SIZE)
+    (tile,), _ = by_surface(head, target, placed, SIZE // 2, SIZE, filtered=False)
     step = tile.factor
     place = tile.place[step // 2 :: step, step // 2 :: step]
     size = len(place)
@@ -49,7 +49,7 @@ def texels_off(head: Mesh, target: Mesh, uv: np.ndarray, placed: np.ndarray) -> 
 
 def test_a_remeshed_copy_finds_its_own_surface(head: Mesh, keypoints: np.ndarray) -> None:
     """Turned, in other units, by landmarks that are only the vertices nearest to the true ones."""
-    copy, uv = remeshed(head)
+    copy, uv = remeshed(head, side=60)
     turn = rotation(torch_vector([0.1, -0.2, 0.35])).numpy()
     moved = replace(copy, vertices=(copy.vertices @ turn * 37 + [5, -100, 20]).astype(np.float32))
     near = ((copy.vertices[:, None] - head.vertices[keypoints]) ** 2).sum(-1).argmin(0)
@@ -59,7 +59,7 @@ def test_a_remeshed_copy_finds_its_own_surface(head: Mesh, keypoints: np.ndarray
 
 
 def test_a_head_that_looks_along_z_needs_no_landmarks(head: Mesh) -> None:
-    copy, uv = remeshed(head, side=60)
+    copy, uv = remeshed(head, side=40)
     moved = replace(copy, vertices=(copy.vertices * 0.2 + [0, 1.6, 0]).astype(np.float32))
     found = register(head, moved)
     assert np.median(texels_off(head, moved, uv, found.vertices)) <= 2

@@ -129,7 +129,7 @@ def _build(
         overlaps += tile.overlaps // factor**2
         if inside.any():
             place = np.stack([uv[..., 0], 1 - uv[..., 1]], -1)
-            texels = inside.reshape(size, factor, size, factor).any((1, 3))
+            texels = np.asarray(inside.reshape(size, factor, size, factor).any((1, 3)))
             found.append(Correspondence(tile.number, padded(place, inside), texels, factor))
     if not found:
         raise ValueError("no texel of the target layout has a source: these heads have nothing in common")
@@ -152,7 +152,7 @@ def padded(values: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np
     )
     entry = np.zeros(labels.max() + 1, np.int64)
     entry[labels[inside]] = np.flatnonzero(inside)
-    return values.reshape(inside.size, -1)[entry[labels]].reshape(values.shape)
+    return np.asarray(values.reshape(inside.size, -1)[entry[labels]].reshape(values.shape))
 
 
 def _areas(corners: NDArray[np.float32]) -> NDArray[np.float64]:

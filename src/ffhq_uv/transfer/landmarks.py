@@ -32,7 +32,10 @@ def _json(path: Path, text: str) -> list[list[str]]:
         found = json.loads(text)
     except ValueError as error:
         raise ValueError(f"{path}: no JSON ({error})") from None
-    return [["-"] if item is None else [str(part) for part in (item if isinstance(item, list) else [item])] for item in found]
+    return [
+        ["-"] if item is None else [str(part) for part in (item if isinstance(item, list) else [item])]
+        for item in found
+    ]
 
 
 def _point(path: Path, number: int, words: list[str], vertices: NDArray[np.float32]) -> list[float]:
@@ -46,5 +49,6 @@ def _point(path: Path, number: int, words: list[str], vertices: NDArray[np.float
     except ValueError:
         pass
     raise ValueError(
-        f"{path}, landmark {number}: {' '.join(words)!r} is no vertex from 0 to {len(vertices) - 1}, no point x y z, no '-'"
+        f"{path}, landmark {number}: {' '.join(words)!r} is no vertex from 0 to {len(vertices) - 1}, no point x y z "
+        "and no '-'"
     )

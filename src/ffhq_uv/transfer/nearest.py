@@ -78,7 +78,7 @@ class Surface:
 
 def _bounds(count: int, level: int) -> Integers:
     """Where the nodes of a level begin and end in the list of triangles."""
-    return np.linspace(0, count, 2**level + 1).round().astype(np.int64)
+    return np.arange(2**level + 1) * count >> level
 
 
 def _order(centroids: Doubles, levels: int) -> Integers:
@@ -114,7 +114,7 @@ def _outside(point: Doubles, low: Doubles, high: Doubles) -> float:
 
 @kernel
 def _dot(a: Doubles, b: Doubles) -> float:
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+    return float(a[0] * b[0] + a[1] * b[1] + a[2] * b[2])
 
 
 @kernel
@@ -194,8 +194,7 @@ def _search(
             node = waiting[top]
             if node >= leaves - 1:
                 place = node - (leaves - 1)
-                first = int(round(place * len(corners) / leaves))
-                for t in range(first, int(round((place + 1) * len(corners) / leaves))):
+                for t in range(place * len(corners) // leaves, (place + 1) * len(corners) // leaves):
                     if directed and _dot(facing[i], normals[t]) < agree:
                         continue
                     square = _on_triangle(point, corners[t], normals[t], weight)

@@ -29,6 +29,8 @@ FAR = 0.05
 """Surfaces further away than this share of the head's height belong to something else."""
 TRIMMED = 0.7
 """Share of the vertices, the nearest, that decide the rigid part."""
+RIGID = 3000
+"""About so many vertices decide the rigid part."""
 SMOOTHING = 1e-2
 """Of the thin plate: how much landmarks may be off, in head heights."""
 
@@ -66,8 +68,10 @@ def register(
     surface, border = Surface.of(source.vertices, source.triangles), _border(source.triangles)
     points = target.vertices.astype(np.float64)
     starts = _boxed(source, target) if landmarks is None else [similarity(landmarks[1], landmarks[0])]
-    fits = [_rigid(surface, target, turn, shift, height) for turn, shift in starts]
-    turn, shift, _ = min(fits, key=lambda fit: fit[2])
+    few = points[:: max(1, len(points) // RIGID)], vertex_normals(target)[:: max(1, len(points) // RIGID)]
+    tried = [_rigid(surface, *few, turn, shift, rounds=4) for turn, shift in starts]
+    turn, shift, _ = min(tried, key=lambda fit: fit[2])
+    turn, shift, _ = _rigid(surface, *few, turn, shift, rounds=15)
     left = None
     placed = points @ turn + shift
     if landmarks is not None:
@@ -116,21 +120,20 @@ def thin_plate(at: Doubles, shifts: Doubles, points: Doubles, smoothing: float) 
 
 
 def _rigid(
-    surface: Surface, target: Mesh, turn: Doubles, shift: Doubles, height: float, rounds: int = 15
+    surface: Surface, points: Doubles, normals: NDArray[np.float32], turn: Doubles, shift: Doubles, rounds: int
 ) -> tuple[Doubles, Doubles, float]:
-    """Turn, scale and shift that bring the best fitting vertices onto the surface; their mean distance."""
-    points = target.vertices.astype(np.float64)
+    """Turn, scale and shift that bring the best fitting points onto the surface, and these points' mean distance."""
     error = np.inf
     for _ in range(rounds):
-        placed = points @ turn + shift
-        found = surface.nearest(placed, vertex_normals(_moved(target, placed)).astype(np.float64))
-        limit = np.quantile(np.minimum(found.distance, 10 * height), TRIMMED)
-        best = (found.distance <= limit) & (found.triangle >= 0)
+        turned = normals @ turn
+        facing = turned / np.maximum(np.linalg.norm(turned, axis=1, keepdims=True), 1e-12)
+        found = surface.nearest(points @ turn + shift, facing)
+        best = found.distance <= np.quantile(found.distance, TRIMMED)
+        best &= found.triangle >= 0
         if best.sum() < 10:
-            break
+            return turn, shift, np.inf
         error = float(found.distance[best].mean())
-        at = _on(surface, found)
-        turn, shift = similarity(points[best], at[best])
+        turn, shift = similarity(points[best], _on(surface, found)[best])
     return turn, shift, error
 
 
@@ -138,7 +141,7 @@ def _on(surface: Surface, found: Nearest) -> Doubles:
     """The points that were found, [n, 3]."""
     inverse = np.empty_like(surface.order)
     inverse[surface.order] = np.arange(len(inverse))
-    return np.einsum("nk,nkc->nc", found.weight, surface.corners[inverse[found.triangle]])
+    return np.asarray(np.einsum("nk,nkc->nc", found.weight, surface.corners[inverse[found.triangle]]))
 
 
 def _boxed(source: Mesh, target: Mesh) -> list[tuple[Doubles, Doubles]]:
@@ -167,7 +170,8 @@ def _facing(
 
 
 def _points(source: Mesh, found: Nearest) -> Doubles:
-    return np.einsum("nk,nkc->nc", found.weight, source.vertices.astype(np.float64)[source.triangles[found.triangle]])
+    corners = source.vertices.astype(np.float64)[source.triangles[found.triangle]]
+    return np.asarray(np.einsum("nk,nkc->nc", found.weight, corners))
 
 
 def _spread(drawn: Doubles, trusted: NDArray[np.bool_], edges: NDArray[np.int64], stiffness: float) -> Doubles:
@@ -200,7 +204,3 @@ def _border(triangles: NDArray[np.int64]) -> NDArray[np.bool_]:
     edges = np.sort(triangles[:, [[1, 2], [2, 0], [0, 1]]], -1)
     _, inverse, counts = np.unique(edges.reshape(-1, 2), axis=0, return_inverse=True, return_counts=True)
     return np.asarray((counts == 1)[inverse.reshape(-1)].reshape(-1, 3))
-
-
-def _moved(mesh: Mesh, vertices: Doubles) -> Mesh:
-    return Mesh(vertices.astype(np.float32), mesh.uv, mesh.triangles, mesh.triangles_uv)

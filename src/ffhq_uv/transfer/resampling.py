@@ -17,11 +17,11 @@ class Resampler:
         place = correspondence.place * np.float32(source_size) - np.float32(0.5)
         self.size, self.factor = len(correspondence.inside), correspondence.factor
         # OpenCV's fixed point: what `remap` makes of floats each time, to 1/32 of a texel.
-        self._maps = cv2.convertMaps(place, None, cv2.CV_16SC2)
+        self._whole, self._part = cv2.convertMaps(place, None, cv2.CV_16SC2)  # type: ignore[call-overload]
 
     def __call__(self, uv_map: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The tile uint8 [S, S, 3]."""
-        moved = cv2.remap(uv_map, *self._maps, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        moved = cv2.remap(uv_map, self._whole, self._part, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         if self.factor > 1:
             moved = cv2.resize(moved, (self.size, self.size), interpolation=cv2.INTER_AREA)
         return np.asarray(moved, np.uint8)

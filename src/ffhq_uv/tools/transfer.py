@@ -1,11 +1,11 @@
-"""``transfer maps=PATH target=HEAD.obj out=FOLDER``: UV maps in the layout of another head."""
+"""transfer: UV maps in the layout of another head: its own, or that of a mesh that is registered first."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import lru_cache, partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -13,20 +13,23 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from ffhq_uv.analysis.deep3d import MODEL
 from ffhq_uv.analysis.morphable import MorphableModel
 from ffhq_uv.archive.catalogue import read_uv_map
 from ffhq_uv.archive.containers import Archives, locations, split
 from ffhq_uv.archive.writing import encode_png, remove_partial_files, write_bytes
+from ffhq_uv.command.words import Words as Declared
 from ffhq_uv.engine import Engine
 from ffhq_uv.engine.local import local
+from ffhq_uv.engine.serial import SERIAL
 from ffhq_uv.engine.worker import call
-from ffhq_uv.stages import files
-from ffhq_uv.stages.engines import cores
-from ffhq_uv.stages.progress import progress
-from ffhq_uv.stages.registration_figure import draw_registration
-from ffhq_uv.stages.shards import WORKER_DIED
+from ffhq_uv.figures.registration import draw_registration
+from ffhq_uv.shards.engines import cores
+from ffhq_uv.shards.progress import progress
+from ffhq_uv.shards.run import WORKER_DIED
+from ffhq_uv.store import files
 from ffhq_uv.texture.mesh import Mesh, read_obj
 from ffhq_uv.texture.topology import load_mesh
 from ffhq_uv.transfer.correspondence import Correspondence, Report, by_layouts, by_surface, same_triangles
@@ -40,33 +43,36 @@ SETTINGS, FAILURES, PICTURE = "transfer.json", "failures.json", "registration.pn
 """In the output folder: how its maps were made, those that could not be, and the registration as a picture."""
 
 
-@dataclass(frozen=True)
-class Target:
-    """The head that maps are moved to, and how.
+class Words(Declared):
+    """What the tool is told."""
 
-    layout      a mesh with the target's triangles and the UV layout of the maps; None: the heads are registered
-    landmarks   a file of the target's 68 landmarks, to be registered by; None: it looks along z with y up
-    size        side of a tile, texels
-    filtered    finer maps are averaged
-    """
-
-    mesh: Path
-    layout: Path | None = None
-    landmarks: Path | None = None
-    size: int = 1024
-    format: Literal["png", "webp"] = "png"
-    filtered: bool = True
+    maps: Path = Field(description="folder, with or without zips, zip or PNG: maps in the topology's layout")
+    target: Path = Field(description="OBJ of the other head with its UV coordinates, in one or several UDIM tiles")
+    out: Path = Field(description="folder for the moved maps; those that are there stay")
+    layout: Path | None = Field(None, description="OBJ of the other head's own triangles with the maps' UV coordinates")
+    landmarks: Path | None = Field(
+        None, description="the other head's 68 landmarks (iBUG), a vertex or x y z a line; without: y is up, z forward"
+    )
+    size: int = Field(1024, ge=16, le=8192, description="side of a tile, texels (1024)")
+    format: Literal["png", "webp"] = Field("png", description="png, or webp without loss")
+    filtered: bool = Field(True, description="average maps that are finer than the target (true)")
 
 
-def transfer(maps: Path, target: Target, out: Path, workers: int | None = None) -> str:
-    """Move every PNG below ``maps`` (a folder, its zips, a zip or one PNG) into the mirrored layout below ``out``.
+def run(words: Words) -> None:
+    """Move the maps and say what was done."""
+    print(transfer(words))
+
+
+def transfer(words: Words, workers: int | None = None) -> str:
+    """Move every PNG below ``maps`` into the mirrored layout below ``out``; says what was done.
 
     ``000/000123.png`` stays ``000/000123.png``; of a layout in several UDIM tiles each gets its number
     (``000123.1002.png``). What an earlier run finished with the same settings is not made again, unless its map is
-    newer. Maps that cannot be read are listed in ``failures.json``. Says what was done.
+    newer. Maps that cannot be read are listed in ``failures.json``.
 
     Raises FileNotFoundError, or ValueError for a head that cannot be used and for a folder with other settings' maps.
     """
+    maps, out = words.maps, words.out
     root = maps if maps.is_dir() else maps.parent
     found = sorted(locations(maps, ".png")) if maps.exists() else []
     if not found:
@@ -74,15 +80,17 @@ def transfer(maps: Path, target: Target, out: Path, workers: int | None = None) 
     out.mkdir(parents=True, exist_ok=True)
     remove_partial_files(out)
     source_size = _first_size(root, found)
-    key = _key(target, source_size)
+    key = _key(words, source_size)
     if (settings := out / SETTINGS).exists() and json.loads(settings.read_text())["key"] != key:
-        raise ValueError(f"{settings}: the maps there were made for another head, or in another way; choose another out=")
-    tiles, report, lines = correspond(target, source_size, out / PICTURE)
+        raise ValueError(
+            f"{settings}: the maps there were made for another head, or in another way; choose another out="
+        )
+    tiles, report, lines = correspond(words, source_size, out / PICTURE)
     for tile in tiles:
         with files.replacing(_coordinates(out, tile.number)) as half, open(half, "wb") as file:
             np.savez(file, place=tile.place, inside=tile.inside, factor=tile.factor)
     files.write_json(settings, {"key": key, "tiles": [tile.number for tile in tiles]} | asdict(report))
-    names = {location: _names(location, maps, [tile.number for tile in tiles], target.format) for location in found}
+    names = {location: _names(location, maps, [tile.number for tile in tiles], words.format) for location in found}
     todo = [location for location in found if not _done(root, location, out, names[location])]
     failures = _run(root, out, tuple(tile.number for tile in tiles), names, todo, workers or cores())
     if failures:
@@ -93,44 +101,46 @@ def transfer(maps: Path, target: Target, out: Path, workers: int | None = None) 
     return "\n".join([*lines, made + (f", {len(failures):,} could not be: {out / FAILURES}" if failures else "")])
 
 
-def correspond(target: Target, source_size: int, picture: Path) -> tuple[list[Correspondence], Report, list[str]]:
+def correspond(words: Words, source_size: int, picture: Path) -> tuple[list[Correspondence], Report, list[str]]:
     """The tiles of a target, and what to know of them, in words; a registration is drawn to ``picture``."""
-    mesh = read_obj(target.mesh, tiles=True)
+    mesh = read_obj(words.target, tiles=True)
     lines = []
-    if target.layout is not None:
-        layout = read_obj(target.layout, tiles=True)
+    if words.layout is not None:
+        layout = read_obj(words.layout, tiles=True)
         if not same_triangles(layout, mesh):
             raise ValueError(
-                f"{target.layout} has {len(layout.triangles):,} triangles of {len(layout.vertices):,} vertices, "
-                f"{target.mesh} {len(mesh.triangles):,} of {len(mesh.vertices):,}, or in another order: layout= is the "
-                "target's own mesh with the maps' UV coordinates; without it, the heads are registered"
+                f"{words.layout} has {len(layout.triangles):,} triangles of {len(layout.vertices):,} vertices, "
+                f"{words.target} {len(mesh.triangles):,} of {len(mesh.vertices):,}, or in another order: layout= is "
+                "the target's own mesh with the maps' UV coordinates; without it, the heads are registered"
             )
-        tiles, report = by_layouts(layout, mesh, target.size, source_size, filtered=target.filtered)
+        tiles, report = by_layouts(layout, mesh, words.size, source_size, filtered=words.filtered)
     else:
         source = load_mesh(files.TOPO_ASSETS)
-        registration = register(source, mesh, _pairs(target, mesh))
-        draw_registration(picture, source, mesh, registration)
+        registration = register(source, mesh, _pairs(words, mesh))
+        came = mesh.vertices @ registration.turn.astype(np.float32) + registration.shift.astype(np.float32)
+        far = np.where(registration.matched, registration.distance, np.nan)
+        draw_registration(picture, source.vertices, came, registration.vertices, far)
         apart = 100 * registration.distance[registration.matched]
         lines.append(
             f"registered: {registration.matched.mean():.1%} of the vertices found their surface, median distance "
             f"{np.median(apart):.3f} % of the head's height, 95 % within {np.quantile(apart, 0.95):.3f} %: {picture}"
         )
         tiles, report = by_surface(
-            source, mesh, registration.vertices, target.size, source_size, filtered=target.filtered
+            source, mesh, registration.vertices, words.size, source_size, filtered=words.filtered
         )
     lines.append(
-        f"{len(tiles)} tile{'s' * (len(tiles) > 1)} of {target.size} texels, {report.covered:.1%} covered, "
-        f"{report.density:.2f} source texels a side of a texel; of {report.triangles:,} triangles {report.flipped:,} are "
-        f"flipped and {report.without:,} without colour; {report.overlaps:,} texels are covered twice"
+        f"{len(tiles)} tile{'s' * (len(tiles) > 1)} of {words.size} texels, {report.covered:.1%} covered, "
+        f"{report.density:.2f} source texels a side of a texel; of {report.triangles:,} triangles {report.flipped:,} "
+        f"are flipped and {report.without:,} without colour; {report.overlaps:,} texels are covered twice"
     )
     return tiles, report, lines
 
 
-def _pairs(target: Target, mesh: Mesh) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+def _pairs(words: Words, mesh: Mesh) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """The landmarks of both heads that are known of the target; None without a file of them."""
-    if target.landmarks is None:
+    if words.landmarks is None:
         return None
-    there = read_landmarks(target.landmarks, mesh.vertices)
+    there = read_landmarks(words.landmarks, mesh.vertices)
     model = MorphableModel.load(files.TOPO_ASSETS / MODEL)
     known = np.isfinite(there).all(1)
     return model.mean[model.keypoints].numpy().astype(np.float64)[known], there[known]
@@ -147,13 +157,15 @@ def _first_size(root: Path, found: Sequence[str]) -> int:
     raise ValueError(f"none of {len(found):,} maps can be read; the last one: {problem}")
 
 
-def _key(target: Target, source_size: int) -> str:
+def _key(words: Words, source_size: int) -> str:
     """Stands for all that moved maps depend on, but the maps."""
-    heads = [path.read_bytes() if path else b"" for path in (target.mesh, target.layout, target.landmarks)]
-    if target.layout is None:
+    given = (words.target, words.layout, words.landmarks)
+    if missing := [path for path in given if path and not path.is_file()]:
+        raise FileNotFoundError(f"{missing[0]}: no such file")
+    heads = [path.read_bytes() if path else b"" for path in given]
+    if words.layout is None:
         heads += [path.read_bytes() for path in sorted(files.TOPO_ASSETS.glob("*.mat")) if path.name == MODEL]
-    words = [target.size, target.format, target.filtered, source_size]
-    digest = hashlib.sha256(json.dumps(words).encode())
+    digest = hashlib.sha256(json.dumps([words.size, words.format, words.filtered, source_size]).encode())
     for head in heads:
         digest.update(hashlib.sha256(head).digest())
     return digest.hexdigest()
@@ -183,7 +195,8 @@ def _run(
     failures: dict[str, str] = {}
     jobs = [[(location, names[location]) for location in todo[at : at + SHARD]] for at in range(0, len(todo), SHARD)]
     job = partial(call, Path.cwd(), partial(_move, root, out.resolve(), tiles))
-    with Engine(local(workers)) as engine, progress(len(todo), "transfer", "map") as bar:
+    backend = local(workers) if len(jobs) > 1 else SERIAL  # a few maps are moved before workers would have started
+    with Engine(backend) as engine, progress(len(todo), "transfer", "map") as bar:
         lost: list[Any] = []
         for outcome in engine.outcomes(job, jobs):
             failures |= outcome.result or {}
