@@ -14,8 +14,16 @@ ROOT = ("camera", "config", "contradictions", "geometry", "kernel", "networks")
 ROOMS = {
     # what is called
     "tools": {
-        *("command", "chain", "figures", "shards", "checkpoints", "store", "engine", "<faces>", "<tables>"),
-        *("transfer"),
+        "command",
+        "chain",
+        "figures",
+        "shards",
+        "checkpoints",
+        "store",
+        "engine",
+        "<faces>",
+        "<tables>",
+        "<results>",
     },
     "stages": {"chain", "figures", "shards", "checkpoints", "store", "<faces>", "<tables>", "download"},
     "command": set(),
@@ -44,6 +52,7 @@ ROOMS = {
 GROUPS = {
     "<faces>": {"generator", "analysis", "texture", "quality", "studio", "archive", "inversion"},
     "<tables>": {"selection"},
+    "<results>": {"transfer"},
 }
 
 

@@ -50,9 +50,7 @@ def test_folders_and_zips_are_mirrored_tile_by_tile_and_made_once(
     assert transferred(folder, *words) == 0
     assert "2 maps moved, 0 were there, 1 could not be" in capsys.readouterr().out
     found = {path.relative_to(folder / "two").as_posix() for path in (folder / "two").rglob("*.png")}
-    assert found == {
-        f"00{chunk}/{id}.{tile}.png" for chunk, id in ((0, "000007"), (1, "001002")) for tile in (1001, 1002)
-    }
+    assert found == {f"{map}.{tile}.png" for map in ("000/000007", "001/001002") for tile in (1001, 1002)}
     assert list(json.loads((folder / "two/failures.json").read_text())) == ["001.zip!001003.png"]
     assert json.loads((folder / "two/transfer.json").read_text())["tiles"] == [1001, 1002]
     (folder / "two/000/000007.1002.png").unlink()
