@@ -1,0 +1,23 @@
+"""The seventeen attributes that the flow is told of a face, and where each stands.
+
+In this order: the nine spherical harmonics of the light as ``lights/<id>.npy`` holds them, then eight numbers of
+``attributes/<id>.json``. They are used raw: degrees, years, shares 0..1.
+"""
+
+from __future__ import annotations
+
+LIGHT = slice(0, 9)
+GENDER, GLASSES, YAW, PITCH, BALDNESS, BEARD, AGE, EXPRESSION = range(9, 17)
+SLOTS = 17
+
+NAMED = {
+    "Gender": GENDER,
+    "Glasses": GLASSES,
+    "Yaw": YAW,
+    "Pitch": PITCH,
+    "Baldness": BALDNESS,
+    "Beard": BEARD,
+    "Age": AGE,
+    "Expression": EXPRESSION,
+}
+"""Where each number of ``attributes/<id>.json`` stands."""
