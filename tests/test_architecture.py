@@ -41,6 +41,7 @@ ROOMS = {
     "quality": set(),
     "selection": set(),
     "inversion": set(),
+    "editing": set(),
     "studio": {"archive", "texture"},
     "archive": set(),
     "download": set(),
@@ -50,7 +51,7 @@ ROOMS = {
 """Of each room: the rooms that it may import, beside `formats` and the files of the package's root."""
 
 GROUPS = {
-    "<faces>": {"generator", "analysis", "texture", "quality", "studio", "archive", "inversion"},
+    "<faces>": {"generator", "analysis", "texture", "quality", "studio", "archive", "inversion", "editing"},
     "<tables>": {"selection"},
     "<results>": {"transfer"},
 }

@@ -51,9 +51,7 @@ def dopri5(derivative: Derivative, state: State, start: float, end: float) -> St
     raise DivergedError(f"no end after {MOST_STEPS} steps or in finite ones: at {time:g} of {end:g}")
 
 
-def _stages(
-    derivative: Derivative, time: float, step: float, state: State, first: State
-) -> tuple[list[State], State]:
+def _stages(derivative: Derivative, time: float, step: float, state: State, first: State) -> tuple[list[State], State]:
     """The seven derivatives of a step, and the state after it."""
     derivatives, after = [first], state
     for at, shares in zip(TIMES[1:], STAGES[1:], strict=True):
@@ -68,7 +66,7 @@ def _first_step(state: State, first: State) -> float:
         float((change / (TOLERANCE + TOLERANCE * x.abs())).square().mean().sqrt())
         for x, change in zip(state, first, strict=True)
     )
-    return float(np.float32(0.01 / max(*sizes, 1e-30)) ** np.float32(1 / 5))
+    return _single(math.pow(_single(0.01 / max(*sizes, 1e-30)), 1 / 5))
 
 
 def _ratio(error: Tensor, before: Tensor, after: Tensor) -> float:
@@ -81,7 +79,8 @@ def _factor(error: float) -> float:
     """By how much longer the next step is: 0.2 to 10, and at least 1 after an accepted one."""
     if error == 0:
         return 10.0
-    return 1 / max(0.1, min(math.sqrt(error) ** float(np.float32(0.2)) / 0.9, 1.0 if error < 1 else 5.0))
+    shorter = math.pow(math.sqrt(error), _single(0.2)) / 0.9
+    return 1 / max(0.1, min(shorter, 1.0 if error < 1 else 5.0))
 
 
 def _within(derivatives: Sequence[State], before: State, after: State, step: float, share: float) -> State:

@@ -21,7 +21,7 @@ from ffhq_uv.editing.edits import Edit, along
 from ffhq_uv.editing.field import Field
 from ffhq_uv.editing.flow_network import LAYERS, WIDTH, StyleFlow
 
-BLOCK = 16
+BLOCK = 4
 """Samples whose layers are multiplied at once, always as many: the last bits of a product depend on its shape."""
 
 
@@ -79,7 +79,9 @@ class ExactSolver:
         points = self.encode(fronts[:, layers], before)
         of_view = [number for number, view in enumerate(views) for _ in view.layers]
         of_layer = [layer for view in views for layer in view.layers]
-        after = torch.stack([views[number].of(attributes) for number in of_view], 1)
+        after = torch.stack([attributes, *(view.of(attributes) for view in views)], 1)[
+            :, [1 + number for number in of_view]
+        ]
         edited = self.decode(points[:, [layers.index(layer) for layer in of_layer]], after)
         turned = fronts[:, None].repeat(1, len(views), 1, 1)
         turned[:, of_view, of_layer] = _where_changed(attributes[:, None], after, edited, fronts[:, of_layer])
@@ -88,7 +90,7 @@ class ExactSolver:
     def encode(self, rows: Tensor, attributes: Tensor) -> Tensor:
         """Layers of codes [B, R, 512] with attributes [B, R, 17] to where the attributes do not show."""
         flow = self._flow
-        return flow.after(self._follow(flow.before(rows), attributes, 0.0, flow.end_time))
+        return flow.after(self._follow(flow.before(rows), attributes, 0.0, flow.end_time))  # type: ignore[no-any-return]
 
     def decode(self, points: Tensor, attributes: Tensor) -> Tensor:
         """The way back of `encode`, with the same or other attributes."""
@@ -97,13 +99,15 @@ class ExactSolver:
 
     def _follow(self, x: Tensor, attributes: Tensor, start: float, end: float) -> Tensor:
         count, rows = x.shape[:2]
+        if not count * rows:
+            return x
         block = BLOCK if alike(BLOCK * rows, x.device) else 1
         padding = -count % block
         x = torch.cat([x, x.new_zeros(padding, rows, WIDTH)])
         attributes = torch.cat([attributes, attributes.new_zeros(padding, *attributes.shape[1:])])
         parts = [
             follow(Field(self._flow, told.flatten(0, 1)), points.flatten(0, 1), start, end, self._steps)
-            for points, told in zip(x.split(block), attributes.split(block), strict=True)
+            for points, told in zip(torch.split(x, block), torch.split(attributes, block), strict=True)
         ]
         return torch.cat(parts).reshape(-1, rows, WIDTH)[:count]
 

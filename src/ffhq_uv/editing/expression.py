@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from ffhq_uv.editing.flow_network import WIDTH
+from ffhq_uv.formats.unpickle import UnpickleError, load_torch
 from ffhq_uv.networks import WeightsError
-from ffhq_uv.unpickle import UnpickleError, load_torch
 
 IsHappy = Callable[[Tensor, Sequence[int]], Sequence[bool]]
 """Whether the faces of codes float32 [k, 18, 512] are happy; which samples of the batch they are, [k]."""
@@ -63,11 +63,13 @@ def walk(
     """
     ways = [way.per_smile * smile for smile in smiles]
     walked = codes + codes.new_tensor(ways)[:, None, None] * direction
-    rounds, happy = [0] * len(ways), [None] * len(ways)
-    asked = [row for row, length in enumerate(ways) if length and is_happy is not None]
+    rounds = [0] * len(ways)
+    happy: list[bool | None] = [None] * len(ways)
+    if is_happy is None:
+        return walked, rounds, happy
+    asked = [row for row, length in enumerate(ways) if length]
     while asked:
-        answers = is_happy(walked[asked], asked)
-        for row, answer in zip(asked, answers, strict=True):
+        for row, answer in zip(asked, is_happy(walked[asked], asked), strict=True):
             happy[row] = answer
         asked = [row for row in asked if happy[row] and rounds[row] < way.rounds]
         for row in asked:

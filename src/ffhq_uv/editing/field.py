@@ -56,10 +56,10 @@ class Field:
     def _through(self, time: float, x: Tensor) -> list[Tensor]:
         """What comes out of every layer."""
         gates, shifts = self._at(time)
-        outputs = []
+        outputs: list[Tensor] = []
         for weight, bias, gate, shift in zip(self._weights, self._biases, gates, shifts, strict=True):
             if outputs:
-                x = x.tanh_()
+                x = x.tanh_()  # in place, so that what is returned are the hidden layers after tanh
             x = linear(x, weight, bias).mul_(gate).add_(shift)
             outputs.append(x)
         return outputs

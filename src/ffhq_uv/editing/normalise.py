@@ -13,6 +13,9 @@ from ffhq_uv.editing.edits import PUBLISHED, PUBLISHED_VIEWS, Edit, along
 from ffhq_uv.editing.expression import IsHappy, Walk, walk
 from ffhq_uv.editing.slots import EXPRESSION
 
+LARGEST = 1e3
+"""Of a number of a code that did not diverge; those of people lie within 5."""
+
 
 class Solver(Protocol):
     """Follows the flow: `exact_solver.ExactSolver` or `published_solver.PublishedSolver`."""
@@ -52,7 +55,7 @@ class Normalised:
     moved        how far each layer of the front moved, its Euclidean length, float32 [B, 18]
     rounds       further rounds against the smile
     happy        whether the recogniser still sees a happy face; None where it was not asked
-    diverged     bool [B]: some number of the codes is not finite
+    diverged     bool [B]: some number of the codes is not finite, or beyond `LARGEST`
     """
 
     codes: dict[str, Tensor]
@@ -90,14 +93,14 @@ def normalise(
     solves = 2 * len(procedure.edits) + (procedure.smile is not None)
     turned = solver.views(front, told, procedure.views, ids, solves)
     views = {view.name: turned[:, number] for number, view in enumerate(procedure.views)}
-    finite = torch.stack([front, *views.values()]).isfinite().all(dim=0).flatten(1).all(1)
+    sane = (torch.stack([front, *views.values()], 1).abs() <= LARGEST).flatten(1).all(1)
     return Normalised(
         {"front": front, **views},
         {"front": told, **{view.name: view.of(told) for view in procedure.views}},
         torch.linalg.vector_norm(front - codes, dim=-1),
         rounds,
         happy,
-        ~finite,
+        ~sane,
     )
 
 
