@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src/ffhq_uv"
-ROOT = ("camera", "config", "contradictions", "geometry", "kernel", "networks")
+ROOT = ("camera", "config", "contradictions", "geometry", "kernel", "networks", "repository")
 """The few files that every room may share."""
 
 ROOMS = {
@@ -32,7 +32,7 @@ ROOMS = {
     "figures": {"store", "selection"},
     "shards": {"checkpoints", "store", "engine"},
     "checkpoints": {"store", "<faces>"},
-    "store": {"archive", "selection"},
+    "store": {"archive", "selection", "download"},
     # rooms that compute: <faces> and <tables>
     "transfer": {"texture"},
     "generator": {"studio"},

@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 
 from ffhq_uv.command import tools
 from ffhq_uv.config import CONF, PARAMS, ConfigError, composed, groups, read, refresh
+from ffhq_uv.repository import check_code
 from ffhq_uv.shards.work import remove_finished
 
 # Every process computes with one thread, so that the machine's number of cores changes no byte; the engine makes use of
@@ -65,6 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"ffhq_uv: no command {options.command!r}; {meant}", file=sys.stderr)
         return 2
     try:
+        check_code(options.command)
         if options.multirun:
             sweep = " ".join(f"-S {word}" for word in options.words) or "-S KEY=A,B"
             raise ConfigError(f"a sweep is `dvc exp run --queue {sweep}`, then `dvc queue start`")

@@ -17,13 +17,14 @@ import yaml
 from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, OmegaConf
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 from yaml import YAMLError
 
 from ffhq_uv.contradictions import contradictions
+from ffhq_uv.repository import project, repository
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
+CONF = project() / "conf"
 PARAMS = Path("params.yaml")
 STAMP = "# composed from conf/ "
 """Begins the first line of params.yaml."""
@@ -39,6 +40,17 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _in_repository(place: Any) -> Any:
+    """A relative path as it is, or where the user's repository has it: a copy that DVC makes has tracked files only."""
+    local = "://" not in str(place)
+    if not local or repository() == Path.cwd() or Path(place).exists():
+        return place
+    return type(place)(repository() / place)
+
+
+UserPath = Annotated[Path, AfterValidator(_in_repository)]
+Place = Annotated[str, AfterValidator(_in_repository)]
+"""A path on this machine, or a URL."""
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -55,13 +67,13 @@ class PublishedSource(Section):
     """Published archives: one place that holds the whole tree, or one for a part, which goes before."""
 
     name: Literal["ffhq_uv", "folder"]
-    url: str | None
-    dataset: str | None
-    dataset_project: str | None
-    topo_assets: str | None
-    checkpoints: str | None
+    url: Place | None
+    dataset: Place | None
+    dataset_project: Place | None
+    topo_assets: Place | None
+    checkpoints: Place | None
     exclude: tuple[str, ...]
-    lock: Path | None
+    lock: UserPath | None
 
 
 Source = Annotated[StudioSource | PublishedSource, Field(discriminator="name")]
@@ -73,7 +85,7 @@ class Pull(Section):
     mode: Literal["copy", "link"]
     parallel: Annotated[int, Field(ge=1, le=64)]
     tries: Count
-    downloads: Path
+    downloads: UserPath
 
 
 class Limits(Section):
@@ -102,7 +114,7 @@ class RecordedGenerator(Section):
 
 class StyleGAN2Generator(Section):
     name: Literal["stylegan2"]
-    checkpoint: Path
+    checkpoint: UserPath
     noise: Literal["published", "checkpoint", "none", "seed"]
     precision: Literal["float32", "float16", "bfloat16"]
     compile: bool
@@ -154,7 +166,7 @@ class Expression(Section):
 
 class Recogniser(Section):
     name: Literal["recogniser"]
-    checkpoint: Path
+    checkpoint: UserPath
     device: str
     neutral_max: float
 
@@ -165,13 +177,13 @@ class Identity(Section):
 
 class ArcFace(Section):
     name: Literal["arcface"]
-    checkpoint: Path
+    checkpoint: UserPath
     device: str
 
 
 class OnnxIdentity(Section):
     name: Literal["onnx"]
-    checkpoint: Path | None
+    checkpoint: UserPath | None
 
 
 class NoLight(Section):
@@ -180,7 +192,7 @@ class NoLight(Section):
 
 class DprLight(Section):
     name: Literal["dpr"]
-    checkpoint: Path
+    checkpoint: UserPath
     device: str
 
 
@@ -277,7 +289,7 @@ class Config(Section):
     """Every section; one attribute a Hydra group, plus what belongs to no group."""
 
     seed: Annotated[int, Field(ge=0)]
-    checkpoints: Path
+    checkpoints: UserPath
     failures: Failures
     source: Source
     pull: Pull

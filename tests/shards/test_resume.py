@@ -124,9 +124,8 @@ def test_a_change_of_code_makes_everything_again(
 
     folder, root = copied(*EXTRACT), tmp_path_factory.mktemp("repository")
     first = key(folder)
-    shutil.copytree(module.ROOT / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copyfile(module.ROOT / "dvc.yaml", root / "dvc.yaml")
-    monkeypatch.setattr(module, "ROOT", root)
+    shutil.copytree(module.CODE.parent, root / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(module, "CODE", root / "src/ffhq_uv")
     assert key(folder) == first
     with open(root / "src/ffhq_uv/selection/classify.py", "a") as other:
         other.write("\n# not what extract runs\n")

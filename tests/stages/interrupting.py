@@ -52,7 +52,7 @@ def start(folder: Path, stage: str, *overrides: str) -> subprocess.Popen[bytes]:
 def digests(folder: Path) -> dict[str, str]:
     """SHA-256 of all that the stages left under final names."""
     results = [path for part in ("data", "metrics") for path in sorted((folder / part).rglob("*"))]
-    final = [path for path in results if path.is_file() and not path.name.endswith(".lock")]
+    final = [path for path in results if path.is_file() and not path.name.startswith(".partial-")]
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in final}
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import tarfile
 import tempfile
 import zipfile
@@ -51,6 +52,7 @@ PNG_OPTIONS = [
 
 PARTIAL = ".part"
 """Ending of the temporary files beside their targets; they start with a dot, and no reader takes them."""
+_ORPHAN = re.compile(r"\..+\.[a-z0-9_]{8}\.part")  # as tempfile names them; a download's part is none
 
 
 @contextmanager
@@ -70,7 +72,7 @@ def _replacing(path: Path) -> Iterator[BinaryIO]:
 
 def remove_partial_files(folder: Path) -> int:
     """Delete what killed writers left anywhere under ``folder``; return how many files that was."""
-    orphans = list(folder.rglob(f".*{PARTIAL}"))
+    orphans = [path for path in folder.rglob(f".*{PARTIAL}") if _ORPHAN.fullmatch(path.name)]
     for orphan in orphans:
         orphan.unlink(missing_ok=True)
     return len(orphans)

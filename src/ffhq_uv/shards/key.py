@@ -15,10 +15,11 @@ import yaml
 from ffhq_uv.checkpoints import needs
 from ffhq_uv.config import CONF, Config
 from ffhq_uv.formats.checksum import sha256_of
+from ffhq_uv.repository import CODE, repository
 from ffhq_uv.store import files
 
 ROOT = CONF.parent
-"""The repository, whose dvc.yaml says what a stage depends on."""
+"""The folder whose dvc.yaml says what a stage depends on."""
 NO_CONTENT = {"failures"}
 """Parameters that decide whether a stage ends well, and not what it makes: a higher limit needs nothing made again."""
 
@@ -39,13 +40,16 @@ def key_of(stage: str, config: Config) -> str:
         "checkpoints": {str(path): sha256_of(path) for path in _checkpoints(config)},
         "libraries": {name: version(name) for name in _libraries()},
     }
-    return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:12]
+    text = json.dumps(depends, sort_keys=True).replace(f"{repository()}/", "")  # the same in a copy that DVC made
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def code_of(stage: str) -> dict[str, str]:
     """SHA-256 by path of the code that dvc.yaml lists for a stage."""
-    code = (ROOT / path for path in _stages()[stage]["deps"] if path.startswith("src/"))
-    return {str(path.relative_to(ROOT)): sha256_of(path) for path in _files(code, ("*.py", "*.cpp", "*.h"))}
+    listed = (path.removeprefix("src/") for path in _stages()[stage]["deps"] if path.startswith("src/"))
+    code = [CODE.parent / path for path in listed]
+    found = _files(code, ("*.py", "*.cpp", "*.h"))
+    return {f"src/{path.relative_to(CODE.parent).as_posix()}": sha256_of(path) for path in found}
 
 
 def _stages() -> dict[str, Any]:

@@ -20,6 +20,7 @@ from pathlib import Path
 import polars as pl
 
 from ffhq_uv.engine.part import Part
+from ffhq_uv.repository import repository
 from ffhq_uv.store import files
 
 FINISHED = "finished"
@@ -96,7 +97,7 @@ def _sync(path: Path) -> None:
 
 def _home() -> Path:
     """``data/``; of the repository, where an experiment runs in a copy of it that will be gone."""
-    return Path(os.environ.get("DVC_ROOT", ".")).resolve() / "data"
+    return repository().resolve() / "data"
 
 
 @contextlib.contextmanager

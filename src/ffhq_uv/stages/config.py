@@ -10,6 +10,7 @@ from typing import Any
 from ffhq_uv.config import PARAMS, Config, ConfigError, differences, read, refresh
 from ffhq_uv.contradictions import absent_devices
 from ffhq_uv.store import files
+from ffhq_uv.store.apart import check_apart
 
 VALID = Path(".dvc/tmp/params.yaml")
 """The last params.yaml that was valid: what a failed override is undone from."""
@@ -27,6 +28,7 @@ def run(config: Config) -> None:
     taken = refresh()
     try:
         given = read(params=PARAMS)
+        check_apart(given)
     except ConfigError as error:
         _put_back()
         raise ConfigError(f"{error}. params.yaml is as it was before") from None

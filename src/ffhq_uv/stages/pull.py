@@ -13,6 +13,7 @@ from ffhq_uv.config import Config, ConfigError, PublishedSource, StudioSource
 from ffhq_uv.download import Offer, fetch, is_local, offers, total
 from ffhq_uv.shards.progress import progress
 from ffhq_uv.store import files
+from ffhq_uv.store.apart import check_apart, check_files_apart
 from ffhq_uv.store.limits import limits
 from ffhq_uv.store.lock import enforce, read_lock
 from ffhq_uv.studio.publish import publish
@@ -39,7 +40,9 @@ source.dataset, source.dataset_project, source.topo_assets and source.checkpoint
 
 def run(config: Config) -> None:
     """Publish, link or fetch the source's archives, and list what came."""
+    check_apart(config)
     found = _offers(config.source) if isinstance(config.source, PublishedSource) else []
+    check_files_apart(offer.url for offer in found)
     with files.replacing_directory(files.ARCHIVES) as archives:
         if isinstance(config.source, StudioSource):
             _publish(config.source, config.seed, archives)
@@ -101,7 +104,7 @@ def _link(found: list[Offer], archives: Path) -> dict[str, str]:
 
 def _fetch(found: list[Offer], config: Config, archives: Path) -> dict[str, str]:
     """Fetch files to where they outlive this run (DVC deletes data/archives before the stage), and link them here."""
-    folder = Path(os.environ.get("DVC_ROOT", ".")) / config.pull.downloads
+    folder = config.pull.downloads
     with progress(total(found, config.pull.parallel), "pull", "B") as bar:
         came = fetch(found, folder, config.pull.parallel, config.pull.tries, bar.update)
     for path in came:

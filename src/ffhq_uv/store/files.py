@@ -14,6 +14,8 @@ from typing import Any
 
 import polars as pl
 
+from ffhq_uv.store.written import check_replaceable, remember
+
 ARCHIVES = Path("data/archives")
 TOPO_ASSETS = ARCHIVES / "topo_assets"
 TRUTH = ARCHIVES / "truth.parquet"
@@ -59,8 +61,9 @@ def replacing_directory(path: Path) -> Iterator[Path]:
     """An empty directory beside ``path`` to fill; it takes the final name only if the block succeeds.
 
     A lock keeps two runs (one of them perhaps orphaned by a killed ``dvc``) from filling it at the same time.
-    Raises RuntimeError if another run holds it.
+    Raises RuntimeError if another run holds it, and for a ``path`` that holds what this program did not write.
     """
+    check_replaceable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".partial-{path.name}")
     with open(partial.with_suffix(".lock"), "w") as lock:
@@ -71,8 +74,15 @@ def replacing_directory(path: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         yield partial
-        shutil.rmtree(path, ignore_errors=True)
+        check_replaceable(path)  # something may have come meanwhile
+        before = path.with_name(f".partial-{path.name}.before")
+        shutil.rmtree(before, ignore_errors=True)
+        remember(path, *(folder for folder in (path, partial) if folder.exists()))
+        if path.exists():
+            os.replace(path, before)
         os.replace(partial, path)
+        remember(path, path)
+        shutil.rmtree(before, ignore_errors=True)
 
 
 def cannot_write(error: OSError) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -105,8 +107,18 @@ def make_faces(latents: Path, out: Path, generator: Generator, batch: int) -> Su
     if failures:
         write_json(out / FAILURES, dict(sorted(failures.items())))
     else:
-        (out / FAILURES).unlink(missing_ok=True)
+        _remove_failures(out / FAILURES)
     return Summary(drawn, len(pictures) - len(todo), failures)
+
+
+def _remove_failures(path: Path) -> None:
+    """Remove the list of an earlier run, if it is one."""
+    with contextlib.suppress(OSError, ValueError):
+        listed = json.loads(path.read_text())
+        if isinstance(listed, dict) and all(
+            isinstance(reason, str) and ".pt" in name for name, reason in listed.items()
+        ):
+            path.unlink()
 
 
 def _write(path: Path, face: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:
