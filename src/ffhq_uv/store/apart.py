@@ -9,7 +9,7 @@ from pathlib import Path
 from ffhq_uv.config import Config, ConfigError, PublishedSource
 from ffhq_uv.download import is_local
 from ffhq_uv.repository import repository
-from ffhq_uv.stages import files
+from ffhq_uv.store import files
 
 MADE = (files.ARCHIVES, files.LATENTS, files.INTERPOLATED)
 """The folders that stages make anew."""

@@ -59,16 +59,27 @@ def unpickle(data: bytes, table: Table, name: str, persistent: Callable[[object]
     ``persistent`` resolves persistent ids. Raises UnpickleError, with ``name`` in its message.
     """
     try:
-        return _Machine(data, table, persistent).run()
+        return unpickle_from(data, 0, table, persistent)[0]
     except UnpickleError as error:
         raise UnpickleError(f"{name}: {error}") from None
+
+
+def unpickle_from(
+    data: bytes, at: int, table: Table, persistent: Callable[[object], object] | None = None
+) -> tuple[Any, int]:
+    """The value of the pickle that begins at a byte, and where it ends. As `unpickle`, without a name in messages."""
+    machine = _Machine(data, at, table, persistent)
+    try:
+        return machine.run(), machine.at
+    except UnpickleError:
+        raise
     except Exception as error:
-        raise UnpickleError(f"{name}: damaged pickle ({type(error).__name__}: {error})") from error
+        raise UnpickleError(f"damaged pickle ({type(error).__name__}: {str(error)[:200]})") from error
 
 
 class _Machine:
-    def __init__(self, data: bytes, table: Table, persistent: Callable[[object], object] | None) -> None:
-        self.data, self.at, self.table, self.persistent = data, 0, table, persistent
+    def __init__(self, data: bytes, at: int, table: Table, persistent: Callable[[object], object] | None) -> None:
+        self.data, self.at, self.table, self.persistent = data, at, table, persistent
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
@@ -95,6 +106,8 @@ class _Machine:
                 push({b"N": None, b"\x88": True, b"\x89": False}[opcode])
             case b"(":
                 self.marks.append(len(self.stack))
+            case b"U" | b"T":  # texts of Python 2
+                push(self.text("<B" if opcode == b"U" else "<I"))
             case b"}" | b"]" | b")":
                 push({b"}": dict, b"]": list, b")": tuple}[opcode]())
             case b"s" | b"u":
@@ -181,7 +194,9 @@ class _Machine:
         keys, values = items[::2], items[1::2]
         if not all(isinstance(key, str | int | float) for key in keys):  # hashing a nested tuple can crash
             raise UnpickleError("refuses a dict key that is neither a text nor a number")
-        self.expect(target, dict).update(zip(keys, values, strict=True))
+        if not isinstance(target, dict):
+            raise UnpickleError(f"damaged pickle (items for a {type(target).__name__})")
+        target.update(zip(keys, values, strict=True))
 
     def lookup(self, module: str, name: str) -> Name:
         key = f"{module}.{name}"

@@ -1,11 +1,8 @@
-"""Torch files: the archives' small ones as NumPy arrays, network checkpoints through torch itself."""
+"""Torch files: the small ones of the archives, as NumPy arrays and without torch, which takes seconds to load."""
 
 from __future__ import annotations
 
-import re
-import zipfile
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -59,10 +56,7 @@ def read_torch(data: bytes, name: str) -> object:
     """
     try:
         with Zip(data, MAX_RECORDS) as archive:
-            root = _torch_root(archive.namelist(), (archive.directory.method == STORED).all())
-            order = f"{root}/byteorder"
-            if order in archive.directory.places and archive.read(order, 16) != b"little":
-                raise UnpickleError("refuses numbers that are not little-endian")
+            root = root_of(archive)
             storages: dict[tuple[str, str], np.ndarray[Any, Any]] = {}
 
             def storage(reference: object) -> np.ndarray[Any, Any]:
@@ -83,42 +77,14 @@ def read_torch(data: bytes, name: str) -> object:
         raise UnpickleError(f"{name}: not a readable torch file: {error}") from error
 
 
-def load_torch(path: Path, name: str | None = None) -> Any:
-    """A network checkpoint, on the CPU, read by torch with ``weights_only=True``.
-
-    Raises UnpickleError where the file is damaged or holds more than weights, FileNotFoundError without it.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such checkpoint; download it, or correct the path")
-    try:
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                members = archive.infolist()
-                if len({member.filename for member in members}) != len(members):
-                    raise UnpickleError("refuses records of the same name")
-                _torch_root(archive.namelist(), all(member.compress_type == STORED for member in members))
-        import torch  # here: reading the archives' small files needs no torch, and it takes seconds to load
-
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        _damaged(name or path.name, error)
-
-
-def _torch_root(names: list[str], stored: bool) -> str:
-    """The folder of a torch zip that holds ``data.pkl``. Torch deflates nothing: a deflated one is a bomb."""
-    if not stored:
+def root_of(archive: Zip) -> str:
+    """The folder of a torch zip that holds ``data.pkl``. Torch deflates nothing: a deflated record is a bomb."""
+    if not (archive.directory.method == STORED).all():
         raise UnpickleError("refuses compressed records; torch writes none")
-    roots = [name.rpartition("/")[0] for name in names if name.endswith("/data.pkl")]
+    roots = [name.rpartition("/")[0] for name in archive.namelist() if name.endswith("/data.pkl")]
     if len(roots) != 1:
         raise UnpickleError("not a torch file (no data.pkl)")
+    order = f"{roots[0]}/byteorder"
+    if order in archive.directory.places and archive.read(order, 16) != b"little":
+        raise UnpickleError("refuses numbers that are not little-endian")
     return roots[0]
-
-
-def _damaged(name: str, error: Exception) -> NoReturn:
-    """Torch's reason without its advice, which is to load the file unsafely."""
-    if refused := re.search(r"GLOBAL (\S+) (?:was not|whose module)", str(error)):
-        raise UnpickleError(f"{name}: refuses GLOBAL {refused[1]}; only weights are data") from error
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    if reason.startswith("Weights only load failed"):
-        reason = "its pickle is damaged, or is none"
-    raise UnpickleError(f"{name}: not a readable torch file: {reason}") from error

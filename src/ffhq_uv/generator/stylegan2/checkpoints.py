@@ -10,7 +10,6 @@ A bare state dict with NVIDIA's names is taken too.
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
@@ -26,6 +25,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ffhq_uv.formats.unpickle import NUMPY, Record, Table, UnpickleError, load_torch, unpickle
+from ffhq_uv.formats.unpickle.tensors import MAGIC, load_torch, rebuild, torch_content
 from ffhq_uv.generator.stylegan2.mapping import MappingNetwork
 from ffhq_uv.generator.stylegan2.names import from_nvidia, from_rosinality, from_tensorflow
 from ffhq_uv.generator.stylegan2.synthesis import SynthesisNetwork
@@ -83,7 +83,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     try:
         if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 100 << 20:
             checkpoint = _from_safetensors(path)
-        elif head.startswith((b"PK\x03\x04", _TORCH_LEGACY)):
+        elif head.startswith((b"PK\x03\x04", MAGIC)):
             checkpoint = _from_torch(load_torch(path, str(path)))
         elif re.match(rb"\x80[\x02-\x05]", head):
             checkpoint = _from_pickle(unpickle(path.read_bytes(), _TABLE, str(path)))
@@ -113,10 +113,6 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         os.replace(partial_path, path)
     finally:
         partial_path.unlink(missing_ok=True)
-
-
-_TORCH_LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
-"""How torch files started before they were zips: a pickled magic number."""
 
 
 def _looks_like(head: bytes) -> str:
@@ -264,14 +260,7 @@ def _networks(checkpoint: Checkpoint) -> tuple[MappingNetwork, SynthesisNetwork]
 
 def _stored(data: bytes) -> Any:
     """A storage in an NVIDIA pickle: a whole torch file of its own."""
-    try:
-        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise UnpickleError(f"damaged tensor ({type(error).__name__})") from error
-
-
-def _tensor(storage: Any, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: object) -> Tensor:
-    return torch.empty(0, dtype=storage.dtype).set_(storage, offset, size, stride)
+    return torch_content(data, "a storage")
 
 
 def _same(value: Any, *_: object) -> Any:
@@ -284,7 +273,7 @@ _TABLE: Table = {
     "dnnlib.util.EasyDict": dict,
     "torch_utils.persistence._reconstruct_persistent_obj": _same,
     "torch.storage._load_from_bytes": _stored,
-    "torch._utils._rebuild_tensor_v2": _tensor,
+    "torch._utils._rebuild_tensor_v2": rebuild,
     "torch._utils._rebuild_parameter": _same,
     "torch.Size": tuple,
     "torch.float16": None,
