@@ -39,6 +39,7 @@ _DTYPES = {
     "torch.ByteStorage": torch.uint8,
     "torch.BoolStorage": torch.bool,
 }
+_DTYPES |= {name.replace("torch.", "torch.cuda."): dtype for name, dtype in _DTYPES.items()}
 
 
 @dataclass
