@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ffhq_uv.formats.unpickle import NUMPY, Record, UnpickleError, read_torch, unpickle
-from ffhq_uv.formats.unpickle.tensors import load_torch
+from ffhq_uv.formats.unpickle.tensors import load_torch, torch_content
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),
@@ -216,3 +216,104 @@ def test_numbers_of_the_other_byte_order_are_refused(tmp_path: Path) -> None:
         archive.read("archive/byteorder")
     with pytest.raises(UnpickleError):
         read_torch(content, "x")
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["zip", "stream"])
+def test_a_tensor_larger_than_its_storage_is_refused(tmp_path: Path, stream: bool) -> None:
+    """Torch fills it up with what lies in memory, other numbers every time."""
+    path = tmp_path / "x.pth"
+    content = torch_bytes({"weight": torch.ones(3, 77)}, _use_new_zipfile_serialization=not stream)
+    path.write_bytes(content)
+    assert load_torch(path)["weight"].equal(torch.ones(3, 77))
+    shape = b"K\x03KM\x86"
+    assert content.count(shape) == 1
+    grown = content.replace(shape, b"K\x04KM\x86")
+    path.write_bytes(grown if stream else with_crc(grown))
+    with pytest.raises(UnpickleError, match="takes 308 numbers of a storage of 231"):
+        load_torch(path)
+
+
+def with_crc(content: bytes) -> bytes:
+    """A zip again, after its members were changed."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as damaged, zipfile.ZipFile(buffer, "w") as whole:
+        for info in damaged.infolist():
+            start = (
+                info.header_offset
+                + 30
+                + sum(content[info.header_offset + at] + 256 * content[info.header_offset + at + 1] for at in (26, 28))
+            )
+            whole.writestr(info.filename, content[start : start + info.compress_size])
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["zip", "stream"])
+@given(dtype=st.sampled_from([torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int8, torch.bool]))
+def test_checkpoints_are_read_as_torch_reads_them(stream: bool, dtype: torch.dtype) -> None:
+    layer = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+    shared = torch.arange(60).reshape(3, 4, 5).to(dtype)
+    content = torch_bytes(
+        {
+            "net": layer.state_dict(),
+            "step": 7,
+            "parts": [shared.permute(2, 0, 1), shared[1:, ::2], shared[:0]],
+            "last": layer[0].weight,
+        },
+        _use_new_zipfile_serialization=not stream,
+    )
+    read, reference = torch_content(content, "x"), torch.load(io.BytesIO(content), weights_only=True)
+    assert read["step"] == 7
+    pairs = [*zip(read["parts"], reference["parts"], strict=True), (read["last"], reference["last"])]
+    pairs += [(read["net"][name], tensor) for name, tensor in reference["net"].items()]
+    for ours, theirs in pairs:
+        assert ours.equal(theirs)
+        assert (ours.dtype, ours.stride()) == (theirs.dtype, theirs.stride())
+
+
+@pytest.mark.parametrize(
+    ("tensor", "reason"),
+    [
+        (torch.zeros(1).expand(1 << 38), "of a storage of 1"),
+        (torch.zeros(2, 2).to_sparse(), "refuses GLOBAL torch._utils._rebuild_sparse_tensor"),
+        (torch.quantize_per_tensor(torch.zeros(2), 0.1, 0, torch.qint8), "refuses GLOBAL torch"),
+        (torch.zeros(2, device="meta"), "refuses GLOBAL torch._utils._rebuild_meta_tensor"),
+    ],
+    ids=["expanded", "sparse", "quantised", "meta"],
+)
+def test_tensors_that_are_no_plain_numbers_are_refused(tensor: torch.Tensor, reason: str) -> None:
+    for stream in (False, True):
+        with pytest.raises(UnpickleError, match=reason):
+            torch_content(torch_bytes({"a": tensor}, _use_new_zipfile_serialization=not stream), "x")
+
+
+def test_bytes_after_the_end_are_no_way_around_the_guard() -> None:
+    buffer = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(torch_bytes(torch.zeros(1 << 16)))) as source,
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as bomb,
+    ):
+        for name in source.namelist():
+            bomb.writestr(name, source.read(name))
+    for tail in (b"", b"x", b"PK\x05\x06"):
+        with pytest.raises(UnpickleError):
+            torch_content(buffer.getvalue() + tail, "x")
+    whole = torch_bytes(torch.zeros(4), _use_new_zipfile_serialization=False)
+    with pytest.raises(UnpickleError, match="1 bytes after its end"):
+        torch_content(whole + b"x", "x")
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_a_damaged_checkpoint_is_read_or_refused_and_nothing_else(data: st.DataObject) -> None:
+    content = bytearray(data.draw(st.sampled_from(CHECKPOINTS)))
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    del content[data.draw(st.integers(len(content) // 2, 2 * len(content))) :]
+    with suppress(UnpickleError):
+        torch_content(bytes(content), "x")
+
+
+CHECKPOINTS = [
+    torch_bytes({"latent": torch.zeros(2, 3), "id": torch.zeros(4)[1:]}, _use_new_zipfile_serialization=kind)
+    for kind in (True, False)
+]

@@ -47,6 +47,9 @@ def test_polygons_are_fans_whatever_the_indices_count_from(tmp_path: Path, face:
         ("f 1/1 2/2 3/9", "9 of 4 UV coordinates"),
         ("f a/b c/d e/f", "line 12"),
         ("v 1 nan 2", "not 3 finite numbers"),
+        ("v 1e39 0 0", "not 3 finite numbers"),  # not in float32
+        ("v " + "1" * 100_000, "longer than 65,536 characters"),
+        ("v 0 " + "x" * 50_000, "line 12"),
         ("vt 1", "not 2 finite numbers"),
         ("vt 0 1.5\nf 1/1 2/2 3/5", r"from 0 to 1\.5, expected 0\.\.1"),
         ("g nothing", "no face"),
@@ -57,3 +60,4 @@ def test_what_is_no_mesh_with_uvs_is_named(tmp_path: Path, line: str, message: s
     with pytest.raises(ValueError, match=message) as caught:
         read_obj(written(tmp_path, QUAD + line + "\n"))
     assert "mesh.obj" in str(caught.value)
+    assert len(str(caught.value)) < 500

@@ -10,13 +10,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import scipy.io
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from ffhq_uv.camera import CROP, Alignment
+from ffhq_uv.formats.mat import MatError, read_mat
 
 Floats = NDArray[np.float64]
 
@@ -64,9 +64,9 @@ def load_model_points(path: Path) -> Floats:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: not there; it is part of the published topo_assets/")
     try:
-        landmarks = np.asarray(scipy.io.loadmat(path, variable_names=["lm"]).get("lm"), np.float64)
-    except Exception as error:
-        raise ValueError(f"{path}: not a readable MATLAB file up to v7 ({error}); download it again") from error
+        landmarks = read_mat(path, ["lm"]).get("lm", np.empty(0)).astype(np.float64)
+    except MatError as error:
+        raise ValueError(f"{path}: not a readable MATLAB v5-v7 file ({error}); download it again") from error
     if landmarks.shape != (68, 3) or not np.isfinite(landmarks).all():
         raise ValueError(f"{path}: lm has shape {landmarks.shape}, expected 68 finite points (68, 3)")
     return five_points(torch.from_numpy(landmarks)).numpy()

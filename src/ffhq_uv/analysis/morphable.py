@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.io
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from ffhq_uv.formats.mat import MatError, read_mat
 
 KEYS = ("meanshape", "idBase", "exBase", "head_tri", "point_buf", "keypoints")
 NEIGHBOURS = 8
@@ -75,9 +76,9 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: not there; it is part of the published topo_assets/")
     try:
-        arrays: dict[str, NDArray[Any]] = scipy.io.loadmat(path, variable_names=list(KEYS))
-    except Exception as error:
-        raise ValueError(f"{path}: not a readable MATLAB file up to v7 ({error}); download it again") from error
+        arrays = read_mat(path, KEYS)
+    except MatError as error:
+        raise ValueError(f"{path}: not a readable MATLAB v5-v7 file ({error}); download it again") from error
     if missing := [key for key in KEYS if key not in arrays]:
         raise ValueError(f"{path}: lacks {', '.join(missing)}; expected the published {', '.join(KEYS)}")
     return arrays

@@ -16,6 +16,10 @@ MAX_PIXELS = 4096 * 4096
 """Largest picture that is decoded; the published ones have 1024 x 1024."""
 
 
+MAX_CHUNKS = 16_384
+"""Most chunks, since every one takes time. Libraries write chunks of 8 kB and more: 6,000 for the largest picture."""
+
+
 class PngError(ValueError):
     """A picture is damaged, too large, or no PNG."""
 
@@ -32,6 +36,8 @@ def read_png(data: bytes, name: str) -> NDArray[np.uint8]:
     width, height, depth = struct.unpack(">IIB", data[16:25])
     if not 0 < width * height <= MAX_PIXELS or depth > 8:
         raise PngError(f"{name}: refuses {width} x {height} pixels of {depth} bits (at most {MAX_PIXELS}, 8 bits)")
+    if _chunks(data) > MAX_CHUNKS:
+        raise PngError(f"{name}: refuses a PNG of more than {MAX_CHUNKS} chunks")
     if not data.endswith(_END):  # Pillow does not look at the last chunk
         raise PngError(f"{name}: truncated PNG")
     try:
@@ -47,3 +53,12 @@ def read_png(data: bytes, name: str) -> NDArray[np.uint8]:
     if pixels is None or pixels.shape != (height, width, 3):
         raise PngError(f"{name}: damaged PNG (its pixels cannot be decoded)")
     return np.asarray(pixels, np.uint8)
+
+
+def _chunks(data: bytes) -> int:
+    """How many chunks there are, counted up to `MAX_CHUNKS` and one."""
+    at, count = 8, 0
+    while at + 8 <= len(data) and count <= MAX_CHUNKS:
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+        count += 1
+    return count

@@ -9,6 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+LONGEST = 1 << 16
+"""Longest line that is read, characters."""
+FLOAT32 = float(np.finfo(np.float32).max)
+
 
 @dataclass(frozen=True)
 class Mesh:
@@ -37,8 +41,10 @@ def read_obj(path: Path, *, tiles: bool = False) -> Mesh:
     points: list[list[float]] = []
     coordinates: list[list[float]] = []
     corners: list[list[tuple[int, int]]] = []
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for number, line in enumerate(lines, 1):
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(iter(lambda: file.readline(LONGEST + 1), ""), 1):
+            if len(line) > LONGEST:
+                raise ValueError(f"{path}, line {number}: longer than {LONGEST:,} characters, so it is no mesh")
             kind, *words = line.split() or [""]
             try:
                 if kind == "v":
@@ -49,7 +55,7 @@ def read_obj(path: Path, *, tiles: bool = False) -> Mesh:
                     polygon = [_corner(word, len(points), len(coordinates)) for word in words]
                     corners += [[polygon[0], *pair] for pair in pairwise(polygon[1:])]
             except ValueError as error:
-                raise ValueError(f"{path}, line {number}: {error}") from None
+                raise ValueError(f"{path}, line {number}: {str(error)[:200]}") from None
     if not corners:
         raise ValueError(f"{path}: no face in it, so it is no mesh")
     indices = np.array(corners, np.int64)
@@ -62,8 +68,8 @@ def read_obj(path: Path, *, tiles: bool = False) -> Mesh:
 def _numbers(words: list[str], count: int) -> list[float]:
     """The first ``count`` numbers of a line."""
     found = [float(word) for word in words[:count]]
-    if len(found) < count or not np.isfinite(found).all():
-        raise ValueError(f"{' '.join(words)!r} are not {count} finite numbers")
+    if len(found) < count or not all(abs(number) <= FLOAT32 for number in found):
+        raise ValueError(f"{' '.join(words)[:80]!r} are not {count} finite numbers")
     return found
 
 
@@ -71,7 +77,7 @@ def _corner(word: str, points: int, coordinates: int) -> tuple[int, int]:
     """Vertex and UV coordinate, from 0, of a face's corner ``v/vt[/vn]``: from 1, or from -1 back."""
     v, vt = (*word.split("/"), "")[:2]
     if not vt:
-        raise ValueError(f"corner {word!r} has no UV coordinate")
+        raise ValueError(f"corner {word[:80]!r} has no UV coordinate")
     return _index(v, points, "vertices"), _index(vt, coordinates, "UV coordinates")
 
 

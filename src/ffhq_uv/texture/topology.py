@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import scipy.io
 from numpy.typing import NDArray
 from PIL import Image
 
+from ffhq_uv.formats.mat import MatError, read_mat
 from ffhq_uv.formats.png import read_png
 from ffhq_uv.geometry import VIEWS
 from ffhq_uv.texture.mesh import Mesh, read_obj
@@ -191,18 +191,16 @@ def _read_unwrap(
 
 
 def _read_mat(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[np.generic]]:
-    """The named arrays of a MATLAB file (up to v7)."""
+    """The named arrays of a MATLAB file (v5 to v7)."""
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file; topo_assets/ must hold it, or an .obj file in its place")
     try:
-        found = scipy.io.loadmat(str(path), variable_names=names)
-    except Exception as error:  # scipy reports damage with whatever its parser stumbled over
-        raise ValueError(f"{path}: not a readable MATLAB v4-v7 file ({error})") from error
-    for name in names:
-        kind = getattr(found.get(name), "dtype", np.dtype(object)).kind
-        if kind not in "iuf":
-            raise ValueError(f"{path}: no numeric array {name!r}; it has {sorted(found)}")
-    return {name: found[name] for name in names}
+        found = read_mat(path, names)
+    except MatError as error:
+        raise ValueError(f"{path}: not a readable MATLAB v5-v7 file ({error})") from error
+    if missing := sorted(set(names) - found.keys()):
+        raise ValueError(f"{path}: no numeric array {missing[0]!r}")
+    return dict(found)
 
 
 def _from_one(path: Path, name: str, values: NDArray[np.generic], count: int) -> NDArray[np.int64]:
