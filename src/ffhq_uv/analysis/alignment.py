@@ -66,7 +66,7 @@ def load_model_points(path: Path) -> Floats:
     try:
         landmarks = read_mat(path, ["lm"]).get("lm", np.empty(0)).astype(np.float64)
     except MatError as error:
-        raise ValueError(f"{path}: not a readable MATLAB v5-v7 file ({error}); download it again") from error
+        raise ValueError(f"{path}: not a readable MATLAB file of v5 to v7 ({error}); download it again") from error
     if landmarks.shape != (68, 3) or not np.isfinite(landmarks).all():
         raise ValueError(f"{path}: lm has shape {landmarks.shape}, expected 68 finite points (68, 3)")
     return five_points(torch.from_numpy(landmarks)).numpy()

@@ -78,7 +78,7 @@ def _read(path: Path) -> dict[str, NDArray[Any]]:
     try:
         arrays = read_mat(path, KEYS)
     except MatError as error:
-        raise ValueError(f"{path}: not a readable MATLAB v5-v7 file ({error}); download it again") from error
+        raise ValueError(f"{path}: not a readable MATLAB file of v5 to v7 ({error}); download it again") from error
     if missing := [key for key in KEYS if key not in arrays]:
         raise ValueError(f"{path}: lacks {', '.join(missing)}; expected the published {', '.join(KEYS)}")
     return arrays

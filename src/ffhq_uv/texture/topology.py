@@ -197,7 +197,7 @@ def _read_mat(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[np.generi
     try:
         found = read_mat(path, names)
     except MatError as error:
-        raise ValueError(f"{path}: not a readable MATLAB v5-v7 file ({error})") from error
+        raise ValueError(f"{path}: not a readable MATLAB file of v5 to v7 ({error})") from error
     if missing := sorted(set(names) - found.keys()):
         raise ValueError(f"{path}: no numeric array {missing[0]!r}")
     return dict(found)
