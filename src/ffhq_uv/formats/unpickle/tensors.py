@@ -22,8 +22,9 @@ from ffhq_uv.formats.unpickle.machine import Name, Table, UnpickleError, unpickl
 from ffhq_uv.formats.unpickle.torch_files import root_of
 from ffhq_uv.formats.zips import Zip, ZipError
 
-SHARED = 16
-"""Times that the numbers of one storage may be handed out; tied weights take two."""
+SHARED, EXPANDED = 16, 1 << 28
+"""Numbers that the tensors of a file have together, at most: this many for each of its bytes, and this many more for
+expanded tensors, which repeat what they hold. Every one of them may be copied later."""
 MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 """How torch files started before they were zips: a pickled number."""
 
@@ -43,11 +44,24 @@ _DTYPES |= {name.replace("torch.", "torch.cuda."): dtype for name, dtype in _DTY
 
 
 @dataclass
+class Budget:
+    """How many numbers the tensors of a file may still have."""
+
+    left: int
+
+    def spend(self, count: int) -> None:
+        """Take some. Raises UnpickleError when there are no more."""
+        self.left -= count
+        if self.left < 0:
+            raise UnpickleError("refuses tensors that have many times the numbers that the file holds")
+
+
+@dataclass(frozen=True)
 class Storage:
-    """Numbers [n] that tensors are views of; ``handed``: how many of them tensors have taken so far."""
+    """Numbers [n] that tensors are views of."""
 
     numbers: Tensor
-    handed: int = 0
+    budget: Budget
 
 
 def rebuild(storage: object, offset: object, size: object, stride: object, *_: object) -> Tensor:
@@ -61,11 +75,9 @@ def rebuild(storage: object, offset: object, size: object, stride: object, *_: o
         raise UnpickleError("damaged tensor (its offset)")
     there = len(storage.numbers)
     last = offset + sum((length - 1) * step for length, step in zip(size, stride, strict=True))  # type: ignore[call-overload]
-    if count and (last >= there or count > there):
-        raise UnpickleError(f"damaged tensor (it takes {max(last + 1, count)} numbers of a storage of {there})")
-    storage.handed += count
-    if storage.handed > SHARED * there:
-        raise UnpickleError(f"refuses a storage of {there} numbers that tensors share more than {SHARED} times")
+    if count and last >= there:
+        raise UnpickleError(f"damaged tensor (it takes {last + 1} numbers of a storage of {there})")
+    storage.budget.spend(count)
     if not count:
         return torch.empty(size, dtype=storage.numbers.dtype)  # type: ignore[call-overload, no-any-return]
     return storage.numbers.as_strided(size, stride, offset)  # type: ignore[arg-type]
@@ -136,10 +148,12 @@ def _read_zip(data: bytes) -> Any:
     with Zip(data) as archive:
         root = root_of(archive)
         storages: dict[tuple[str, str], Storage] = {}
+        budget = Budget(SHARED * len(data) + EXPANDED)
 
         def storage(key: str, kind: str, count: int) -> Storage:
             if (key, kind) not in storages:
-                storages[key, kind] = _storage(archive.read(f"{root}/data/{key}", len(data)), kind, count)
+                content = archive.read(f"{root}/data/{key}", len(data))
+                storages[key, kind] = Storage(_numbers(content, kind, count), budget)
             return storages[key, kind]
 
         value, _ = unpickle_from(archive.read(f"{root}/data.pkl", len(data)), 0, TENSORS, _resolving(storage))
@@ -154,7 +168,7 @@ def _read_stream(data: bytes) -> Any:
     if version != 1001 or not isinstance(system, dict) or system.get("little_endian") is not True:
         raise UnpickleError("refuses its version, or numbers that are not little-endian")
     storages: dict[str, tuple[Storage, str]] = {}
-    left = len(data)
+    left, budget = len(data), Budget(SHARED * len(data) + EXPANDED)
 
     def storage(key: str, kind: str, count: int) -> Storage:
         nonlocal left
@@ -163,7 +177,7 @@ def _read_stream(data: bytes) -> Any:
             left -= count * dtype.itemsize
             if count < 0 or left < 0:
                 raise UnpickleError(f"damaged storage (of {count} numbers)")
-            storages[key] = Storage(torch.empty(count, dtype=dtype)), kind
+            storages[key] = Storage(torch.empty(count, dtype=dtype), budget), kind
         found, other = storages[key]
         if other != kind or len(found.numbers) != count:
             raise UnpickleError("damaged torch file (two storages of one name)")
@@ -178,7 +192,7 @@ def _read_stream(data: bytes) -> Any:
         size = len(found.numbers) * found.numbers.dtype.itemsize
         if data[at : at + 8] != struct.pack("<q", len(found.numbers)) or at + 8 + size > len(data):
             raise UnpickleError("damaged torch file (truncated?)")
-        found.numbers.copy_(_storage(data[at + 8 : at + 8 + size], kind, len(found.numbers)).numbers)
+        found.numbers.copy_(_numbers(data[at + 8 : at + 8 + size], kind, len(found.numbers)))
         at += 8 + size
     if at != len(data):
         raise UnpickleError(f"damaged torch file ({len(data) - at} bytes after its end)")
@@ -195,17 +209,17 @@ def _resolving(storage: Callable[[str, str, int], Storage]) -> Callable[[object]
             case ("storage", Name(kind), str(key), _, int(count), None) if kind in _DTYPES:
                 return storage(key, kind, count)
             case ("storage", Name(kind), str(key), _, int(count), (_, int(start), int(size))) if kind in _DTYPES:
-                whole = storage(key, kind, count).numbers
+                whole = storage(key, kind, count)
                 if not 0 <= start <= start + size <= count:
                     raise UnpickleError("damaged torch file (a part outside of its storage)")
-                return Storage(whole[start : start + size])
+                return Storage(whole.numbers[start : start + size], whole.budget)
         raise UnpickleError("damaged torch file (unknown storage reference)")
 
     return resolve
 
 
-def _storage(content: bytes, kind: str, count: int) -> Storage:
+def _numbers(content: bytes, kind: str, count: int) -> Tensor:
     dtype = _DTYPES[kind]
     if len(content) != count * dtype.itemsize:
         raise UnpickleError(f"damaged storage ({count} x {dtype} in {len(content)} bytes)")
-    return Storage(torch.from_numpy(np.frombuffer(content, np.uint8).copy()).view(dtype))
+    return torch.from_numpy(np.frombuffer(content, np.uint8).copy()).view(dtype)
