@@ -14,8 +14,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from ffhq_uv.formats.unpickle import UnpickleError
-from ffhq_uv.formats.unpickle.tensors import load_torch
+from ffhq_uv.formats.unpickle import UnpickleError, load_torch
 
 Network = TypeVar("Network", bound=nn.Module)
 State = dict[str, Tensor]

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ffhq_uv.formats.unpickle import NUMPY, Record, UnpickleError, read_torch, unpickle
-from ffhq_uv.formats.unpickle.tensors import load_torch, torch_content
+from ffhq_uv.formats.unpickle import NUMPY, Record, UnpickleError, load_torch, read_torch, unpickle
+from ffhq_uv.formats.unpickle.tensors import torch_content
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),

@@ -7,8 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ffhq_uv.formats.unpickle import UnpickleError
-from ffhq_uv.formats.unpickle.tensors import load_torch
+from ffhq_uv.formats.unpickle import UnpickleError, load_torch
 from ffhq_uv.inversion.e4e_network import LAYERS, WIDTH, Encoder4Editing
 from ffhq_uv.inversion.folded import FoldedEncoder
 from ffhq_uv.networks import State, WeightsError, checked_state, inference, portions, usable_device, with_weights

@@ -10,7 +10,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -118,18 +117,9 @@ TENSORS: Table = {
 """What the torch file of a state dict names. Sparse, quantised and other tensors are not among it."""
 
 
-def load_torch(path: Path, name: str | None = None) -> Any:
-    """The content of a network checkpoint, its tensors on the CPU.
-
-    Raises UnpickleError where the file is damaged or holds more than weights, FileNotFoundError without it.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such checkpoint; download it, or correct the path")
-    return torch_content(path.read_bytes(), name or path.name)
-
-
 def torch_content(data: bytes, name: str) -> Any:
-    """The content of a torch file: of a zip, or of the stream that torch wrote before 1.6. Errors as `load_torch`."""
+    """The content of a torch file: of a zip, or of the stream that torch wrote before 1.6. Raises UnpickleError where it is
+    damaged, or holds more than weights."""
     try:
         if data.startswith(MAGIC):
             return _read_stream(data)

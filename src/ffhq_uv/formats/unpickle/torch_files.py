@@ -1,7 +1,8 @@
-"""Torch files: the small ones of the archives, as NumPy arrays and without torch, which takes seconds to load."""
+"""Torch files: the small ones of the archives as NumPy arrays, network checkpoints as tensors (`tensors`)."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,18 @@ def read_torch(data: bytes, name: str) -> object:
         raise UnpickleError(f"{name}: not a readable torch file: no record {error}") from error
     except ZipError as error:
         raise UnpickleError(f"{name}: not a readable torch file: {error}") from error
+
+
+def load_torch(path: Path, name: str | None = None) -> Any:
+    """The content of a network checkpoint, its tensors on the CPU.
+
+    Raises UnpickleError where the file is damaged or holds more than weights, FileNotFoundError without it.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such checkpoint; download it, or correct the path")
+    from ffhq_uv.formats.unpickle.tensors import torch_content  # here: it loads torch, which takes seconds
+
+    return torch_content(path.read_bytes(), name or path.name)
 
 
 def root_of(archive: Zip) -> str:

@@ -24,8 +24,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ffhq_uv.formats.unpickle import NUMPY, Record, Table, UnpickleError, unpickle
-from ffhq_uv.formats.unpickle.tensors import MAGIC, load_torch, rebuild, torch_content
+from ffhq_uv.formats.unpickle import NUMPY, Record, Table, UnpickleError, load_torch, unpickle
+from ffhq_uv.formats.unpickle.tensors import MAGIC, rebuild, torch_content
 from ffhq_uv.generator.stylegan2.mapping import MappingNetwork
 from ffhq_uv.generator.stylegan2.names import from_nvidia, from_rosinality, from_tensorflow
 from ffhq_uv.generator.stylegan2.synthesis import SynthesisNetwork
