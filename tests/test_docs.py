@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 import torch
 
+import ffhq_uv
 import ffhq_uv.tools
 from ffhq_uv.__main__ import main
 from ffhq_uv.command import tools
@@ -70,3 +72,19 @@ def test_the_generator_of_the_architecture_draws_faces() -> None:
     assert faces.shape == (2, 3, 256, 256, 3)
     assert (faces == 160).all()
     assert reasons == (None, None)
+
+
+def test_the_examples_of_the_library_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    failed, tried = doctest.testfile(str(ROOT / "docs/library.md"), module_relative=False)
+    assert failed == 0
+    assert tried > 8
+
+
+def test_what_the_library_offers_is_documented() -> None:
+    text = (ROOT / "docs/library.md").read_text()
+    for name in ffhq_uv.__all__:
+        assert f"ffhq_uv.{name}(" in text
+        assert getattr(ffhq_uv, name).__doc__
+    with pytest.raises(AttributeError, match="it offers bs_error"):
+        ffhq_uv.nothing  # noqa: B018
