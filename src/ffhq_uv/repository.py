@@ -12,6 +12,8 @@ from pathlib import Path
 
 CODE = Path(__file__).resolve().parent
 """The package that runs."""
+PROJECT = CODE / "project" if (CODE / "project").is_dir() else CODE.parents[1]
+"""The files of the pipeline that came with it: in the installed package, or in the repository that it lies in."""
 
 
 class OtherCodeError(RuntimeError):
@@ -19,9 +21,9 @@ class OtherCodeError(RuntimeError):
 
 
 def project() -> Path:
-    """The folder of dvc.yaml and conf/: the current one, or else the one that the code lies in."""
+    """The folder of dvc.yaml and conf/: the current one, or else the one that came with the code."""
     here = Path.cwd()
-    return here if (here / "conf/config.yaml").is_file() else CODE.parents[1]
+    return here if (here / "conf/config.yaml").is_file() else PROJECT
 
 
 def check_code(command: str) -> None:
