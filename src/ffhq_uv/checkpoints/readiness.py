@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ffhq_uv.checkpoints.condition import Condition
 from ffhq_uv.checkpoints.needs import made
-from ffhq_uv.checkpoints.published import PACKAGES
+from ffhq_uv.checkpoints.published import PACKAGES, Published
 from ffhq_uv.config import Config, PublishedSource
 from ffhq_uv.store import files
 
@@ -46,10 +46,8 @@ def readiness(
             undone = undone or stage
         yield f"  {stage:12} {state}"
     if files.MANIFEST.exists() and "dataset_project/latents" not in _samples():
-        yield (
-            "Note: the people before, dataset_project/latents.zip, did not come. The stages run without them, but the "
-            'table then has nothing in its row "FFHQ", and no ID std, which is measured against theirs.'
-        )
+        yield "Note: the people before, dataset_project/latents.zip, did not come. The stages run without"
+        yield 'them, but the table then has nothing in its row "FFHQ", and no ID std, measured against theirs.'
 
 
 def lacks(
@@ -66,13 +64,12 @@ def lacks(
         )
     if files.MANIFEST.exists():
         found["index"] = _archives(_samples())
-    here = files.MANIFEST.exists()
     absent = [
         condition.file.path
         for condition in conditions
         if condition.needed
         and (condition.size is None or condition.problem is not None)
-        and (here or not condition.file.at(folders).is_relative_to(files.ARCHIVES))  # else pull may bring it
+        and not brought(condition.file, folders)
     ]
     more = ", ..." if len(absent) > 1 else ""
     missing = [f"{len(absent)} of the files marked * above ({absent[0]}{more})"] if absent else []
@@ -81,6 +78,11 @@ def lacks(
     for stage in ("measure", "truth", "extract") if config.generator.name == "studio" else ("measure", "extract"):
         found[stage] = missing
     return found
+
+
+def brought(file: Published, folders: Mapping[str, Path]) -> bool:
+    """Whether a file is yet to come with the archives: `pull` has not run, and it belongs where pull puts things."""
+    return not files.MANIFEST.exists() and file.at(folders).is_relative_to(files.ARCHIVES)
 
 
 def _samples() -> dict[str, int]:

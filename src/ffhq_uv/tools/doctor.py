@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from ffhq_uv.checkpoints.condition import Condition, examine, works
+from ffhq_uv.checkpoints.condition import Condition, examine
 from ffhq_uv.checkpoints.needs import choices, folders, published
 from ffhq_uv.checkpoints.published import NOT_USED, WHERE
-from ffhq_uv.checkpoints.readiness import readiness
+from ffhq_uv.checkpoints.readiness import lacks, readiness
 from ffhq_uv.command.words import Words
 from ffhq_uv.config import Config
 
+WIDTH = 100
+INDENT = " " * 6
+
 
 def run(words: Words, config: Config) -> None:
-    """Print the report. Raises RuntimeError if a file that this configuration needs is missing or does not open."""
-    conditions = [examine(file, choices(config), folders(config)) for file in published(config)]
-    print("\n".join(report(conditions, folders(config))))
-    print("\n".join(["", *readiness(config, choices(config), folders(config), conditions)]))
-    if bad := [condition.file.path for condition in conditions if condition.needed and not works(condition)]:
-        raise RuntimeError(f"this configuration lacks {len(bad)} published files: {', '.join(bad)}")
+    """Print the report. Raises RuntimeError if the configured run cannot go on: a file or a package is missing.
+
+    What `pull` is to bring is not missing before it ran.
+    """
+    places = folders(config)
+    conditions = [examine(file, choices(config), places) for file in published(config)]
+    print("\n".join(report(conditions, places)))
+    print("\n".join(["", *readiness(config, choices(config), places, conditions)]))
+    missing = lacks(config, choices(config), places, conditions)
+    if stage := next((stage for stage, what in missing.items() if what), None):
+        raise RuntimeError(f"the configured run cannot go on: {stage} lacks {'; '.join(missing[stage])}")
 
 
 def report(conditions: Collection[Condition], folders: Mapping[str, Path]) -> Iterator[str]:
@@ -30,12 +39,15 @@ def report(conditions: Collection[Condition], folders: Mapping[str, Path]) -> It
         for condition in conditions:
             if condition.file.folder == folder:
                 yield from lines(condition)
-    yield f"\nThey are published in {WHERE}.\nNot needed from there:"
-    yield from (f"  {path}: {why}" for path, why in NOT_USED.items())
+    yield ""
+    yield from textwrap.wrap(f"They are published in {WHERE}.", WIDTH)
+    yield "Not needed from there:"
+    for path, why in NOT_USED.items():
+        yield from textwrap.wrap(f"{path}: {why}", WIDTH, initial_indent="  ", subsequent_indent=INDENT)
 
 
 def lines(condition: Condition) -> Iterator[str]:
-    """What to say of one file."""
+    """What to say of one file, in lines of at most `WIDTH`, but for its problem."""
     file = condition.file
     if condition.size is None:
         state = "not there"
@@ -44,8 +56,10 @@ def lines(condition: Condition) -> Iterator[str]:
     else:
         state = "does not open"
     mark = "*" if condition.needed else " "
-    yield f"{mark} {file.path:55} {state:14} {', '.join(file.needed_by) or 'optional'}"
+    yield f"{mark} {file.path:60} {state}"
+    who = f"for {', '.join(file.needed_by)}" if file.needed_by else "optional"
+    yield from textwrap.wrap(who, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
     if condition.size is not None:
-        yield f"    {condition.size:,} bytes, sha256 {condition.sha256}"
+        yield f"{INDENT}{condition.size:,} bytes, sha256 {condition.sha256}"
     if condition.problem is not None:
-        yield f"    {condition.problem}"
+        yield f"{INDENT}{condition.problem}"
