@@ -42,8 +42,8 @@ def report(conditions: Collection[Condition], folders: Mapping[str, Path]) -> It
     yield ""
     yield from textwrap.wrap(f"They are published in {WHERE}.", WIDTH)
     yield "Not needed from there:"
-    for path, why in NOT_USED.items():
-        yield from textwrap.wrap(f"{path}: {why}", WIDTH, initial_indent="  ", subsequent_indent=INDENT)
+    for name, why in NOT_USED.items():
+        yield from textwrap.wrap(f"{name}: {why}", WIDTH, initial_indent="  ", subsequent_indent=INDENT)
 
 
 def lines(condition: Condition) -> Iterator[str]:
