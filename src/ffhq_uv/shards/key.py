@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import requires, version
 from pathlib import Path
 from re import match
 from typing import Any
 
-import yaml
-
 from ffhq_uv.checkpoints import needs
-from ffhq_uv.config import CONF, Config
+from ffhq_uv.config import Config
 from ffhq_uv.formats.checksum import sha256_of
-from ffhq_uv.repository import CODE, repository
+from ffhq_uv.repository import repository
+from ffhq_uv.shards.code import code_of, found_below, stages
 from ffhq_uv.store import files
 
-ROOT = CONF.parent
-"""The folder whose dvc.yaml says what a stage depends on."""
 NO_CONTENT = {"failures"}
 """Parameters that decide whether a stage ends well, and not what it makes: a higher limit needs nothing made again."""
 
@@ -30,7 +27,7 @@ def key_of(stage: str, config: Config) -> str:
     That is the stage's parameters; the content of its files, and of the checkpoints that the configuration needs; its
     code; and the versions of the libraries. How many workers there are, and where, does not count.
     """
-    definition = _stages()[stage]
+    definition = stages()[stage]
     data = [Path(path) for path in definition["deps"] if not path.startswith("src/") and Path(path) != files.CHAIN]
     made_by_chain = str(files.CHAIN) in definition["deps"]
     depends = {
@@ -42,19 +39,6 @@ def key_of(stage: str, config: Config) -> str:
     }
     text = json.dumps(depends, sort_keys=True).replace(f"{repository()}/", "")  # the same in a copy that DVC made
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def code_of(stage: str) -> dict[str, str]:
-    """SHA-256 by path of the code that dvc.yaml lists for a stage."""
-    listed = (path.removeprefix("src/") for path in _stages()[stage]["deps"] if path.startswith("src/"))
-    code = [CODE.parent / path for path in listed]
-    found = _files(code, ("*.py", "*.cpp", "*.h"))
-    return {f"src/{path.relative_to(CODE.parent).as_posix()}": sha256_of(path) for path in found}
-
-
-def _stages() -> dict[str, Any]:
-    stages: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    return stages
 
 
 def _parameter(config: Config, name: str) -> Any:
@@ -69,18 +53,11 @@ def _data(paths: Sequence[Path]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path in paths:
         if path == files.ARCHIVES:
-            found |= {str(file): file.stat().st_size for file in _files([path])}
-            found |= {str(file): sha256_of(file) for file in _files([files.TOPO_ASSETS, files.MANIFEST])}
+            found |= {str(file): file.stat().st_size for file in found_below([path])}
+            found |= {str(file): sha256_of(file) for file in found_below([files.TOPO_ASSETS, files.MANIFEST])}
         else:
-            found |= {str(file): sha256_of(file) for file in _files([path])}
+            found |= {str(file): sha256_of(file) for file in found_below([path])}
     return found
-
-
-def _files(paths: Iterable[Path], patterns: Sequence[str] = ("*",)) -> list[Path]:
-    """The files at and below paths; those that do not exist are left out."""
-    paths = list(paths)
-    below = (file for path in paths for pattern in patterns for file in path.rglob(pattern))
-    return sorted(path for path in (*paths, *below) if path.is_file())
 
 
 def _checkpoints(config: Config) -> list[Path]:

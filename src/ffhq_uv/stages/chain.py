@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ffhq_uv.config import Config
-from ffhq_uv.shards.key import code_of
+from ffhq_uv.shards.code import code_of
 from ffhq_uv.store import files
 
 
