@@ -34,7 +34,8 @@ def imports(module: Path) -> frozenset[Path]:
     for node in ast.walk(ast.parse(module.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("ffhq_uv"):
             base = SOURCE / node.module.replace(".", "/")
-            for name in [base, *(base / alias.name for alias in node.names)]:
+            package = [base] if node.module != "ffhq_uv" else []  # what it offers it imports when that is used
+            for name in [*package, *(base / alias.name for alias in node.names)]:
                 found |= {path for path in (name.with_suffix(".py"), name / "__init__.py") if path.exists()}
     return frozenset(found)
 

@@ -118,8 +118,10 @@ TENSORS: Table = {
 
 
 def torch_content(data: bytes, name: str) -> Any:
-    """The content of a torch file: of a zip, or of the stream that torch wrote before 1.6. Raises UnpickleError where it is
-    damaged, or holds more than weights."""
+    """The content of a torch file: of a zip, or of the stream that torch wrote before 1.6.
+
+    Raises UnpickleError where it is damaged, or holds more than weights.
+    """
     try:
         if data.startswith(MAGIC):
             return _read_stream(data)
