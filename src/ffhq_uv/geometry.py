@@ -30,6 +30,9 @@ class Geometry:
     reasons      per sample: None, or why it could not be analysed (its other entries are then undefined)
     notes        per sample: None, or what to know of it although it was analysed, such as ``landmarks_guessed:left``;
                  None in place of the tuple: nothing of any
+    eyes         bool    [B, V, H, W], pixels that show eyes, and the lids around them that ``skin`` leaves out;
+                 None: the analysis does not know
+    mouth        bool    [B, V, H, W], pixels that show the inside of the mouth; likewise
     """
 
     xy: Tensor
@@ -40,6 +43,8 @@ class Geometry:
     expression: Tensor
     reasons: tuple[str | None, ...]
     notes: tuple[str | None, ...] | None = None
+    eyes: Tensor | None = None
+    mouth: Tensor | None = None
 
     def select(self, rows: list[int]) -> Geometry:
         """The geometry of the given samples of the batch."""
@@ -52,6 +57,8 @@ class Geometry:
             self.expression[rows],
             tuple(self.reasons[row] for row in rows),
             None if self.notes is None else tuple(self.notes[row] for row in rows),
+            None if self.eyes is None else self.eyes[rows],
+            None if self.mouth is None else self.mouth[rows],
         )
 
     def to(self, device: torch.device | str) -> Geometry:
@@ -65,4 +72,6 @@ class Geometry:
             self.expression.to(device),
             self.reasons,
             self.notes,
+            None if self.eyes is None else self.eyes.to(device),
+            None if self.mouth is None else self.mouth.to(device),
         )

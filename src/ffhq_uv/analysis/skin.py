@@ -1,4 +1,4 @@
-"""Which pixels show skin of the face, from parsed classes (upstream's step 4)."""
+"""Which pixels show skin of the face, its eyes and its mouth, from parsed classes (skin: upstream's step 4)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 EYES = (4, 5)
+MOUTH = 11
 SKIN = (1, 2, 3, 4, 5, 10, 12, 13)
 """Classes of the face parsing that count as face: skin, brows, eyes, nose, lips (not the open mouth, 11)."""
 EYE_MARGIN = 11
@@ -15,9 +16,22 @@ EYE_MARGIN = 11
 
 def skin_mask(classes: NDArray[np.uint8], margin: int = EYE_MARGIN) -> NDArray[np.bool_]:
     """Skin bool [H, W] of parsed classes uint8 [H, W], as upstream's step 4 takes it: face without eyes."""
+    return np.isin(classes, SKIN) & ~_around_eyes(classes, margin)
+
+
+def eye_mask(classes: NDArray[np.uint8], margin: int = EYE_MARGIN) -> NDArray[np.bool_]:
+    """Eyes and what is around them bool [H, W]: the pixels of the face that `skin_mask` leaves out."""
+    return np.isin(classes, SKIN) & _around_eyes(classes, margin)
+
+
+def mouth_mask(classes: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """The inside of the mouth, between the lips; bool [H, W]."""
+    return classes == MOUTH
+
+
+def _around_eyes(classes: NDArray[np.uint8], margin: int) -> NDArray[np.bool_]:
     eyes = np.isin(classes, EYES).astype(np.uint8)
-    around_eyes = np.asarray(cv2.dilate(eyes, np.ones((margin, margin), np.uint8)), np.bool_)
-    return np.isin(classes, SKIN) & ~around_eyes
+    return np.asarray(cv2.dilate(eyes, np.ones((margin, margin), np.uint8)), np.bool_)
 
 
 def eye_margin(size: int) -> int:

@@ -28,6 +28,7 @@ class Views:
     faces       uint8 [3, H, W, 3]
     xy          float32 [3, N, 2], pixels; depth float32 [3, N]; normals float32 [3, N, 3]
     skin        bool [3, H, W]
+    features    bool [3, H, W], pixels that show eyes or the inside of the mouth; nothing where nobody knows
     """
 
     faces: NDArray[np.uint8]
@@ -35,6 +36,7 @@ class Views:
     depth: Floats
     normals: Floats
     skin: NDArray[np.bool_]
+    features: NDArray[np.bool_]
 
     def fault(self) -> str | None:
         """Why no texture can be made of them, or None."""
@@ -89,9 +91,12 @@ class BatchTexturer(ABC, Generic[Canvas]):
             raise ValueError(f"the faces are {faces.shape[3]}x{faces.shape[2]} pixels, expected at least {least}")
         maps = np.zeros((len(faces), self._size, self._size, 3), np.uint8)
         coverage = np.zeros((len(faces), len(VIEWS), self._size, self._size), np.bool_)
+        features = torch.zeros(1, dtype=torch.bool).expand_as(geometry.skin)
+        for known in (geometry.eyes, geometry.mouth):
+            features = features if known is None else features | known
         parts = [
-            np.ascontiguousarray(tensor.cpu().numpy())
-            for tensor in (faces, geometry.xy, geometry.depth, geometry.normals, geometry.skin)
+            tensor.cpu().contiguous().numpy()
+            for tensor in (faces, geometry.xy, geometry.depth, geometry.normals, geometry.skin, features)
         ]
 
         def texture(row: int) -> str | None:

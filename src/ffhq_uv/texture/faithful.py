@@ -8,6 +8,8 @@ where it is a guess, borders are kept clear of, the front view is preferred, and
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,6 +28,9 @@ from ffhq_uv.texture.visibility import SQUARE, ViewBuffers, texel_corners
 
 Floats = NDArray[np.float32]
 
+Eyes = Literal["picture", "template"]
+"""Where eyes and the inside of the mouth come from."""
+
 STEP = 1.7
 """Back-projection moves by so much of what is lacking: one such step does what four of 1 do; 2 would diverge."""
 GAIN_SCOUTS = 4
@@ -42,11 +47,11 @@ class FaithfulTexturer(BatchTexturer["_Canvas"]):
 
     least_face = 8
 
-    def __init__(self, topology: Topology, threads: int = 1, iterations: int = 1) -> None:
+    def __init__(self, topology: Topology, threads: int = 1, iterations: int = 1, eyes: Eyes = "picture") -> None:
         if iterations < 0:
             raise ValueError(f"{iterations} iterations of back-projection, expected at least 0")
         size, masks = topology.size, topology.masks
-        self._iterations = iterations
+        self._iterations, self._eyes = iterations, eyes
         self._triangles = np.ascontiguousarray(topology.triangles)
         self._corners = texel_corners(topology.uv, topology.triangles_uv, size)
         self._groups = group_texels(topology.unwrap_index, topology.unwrap_weight, topology.inside)
@@ -76,7 +81,11 @@ class FaithfulTexturer(BatchTexturer["_Canvas"]):
         shifts = found.shifts - np.float32(care.guess) * found.shifts[FRONT]
         few = slice(None, None, GAIN_SCOUTS)
         gains = view_gains(self._scouts.colours(views.faces, places[few] + shifts), trust[few])
-        shown = self._see(canvas, views, views.xy + shifts[:, None], care)
+        skin = views.skin
+        if self._eyes == "picture" and care.guess < TOO_CARELESS:
+            skin = skin.copy()
+            skin[FRONT] |= views.features[FRONT]
+        shown = self._see(canvas, views, skin, views.xy + shifts[:, None], care)
         if not shown.all():
             return f"no_skin:{VIEWS[shown.argmin()]}"
         seen = canvas.seen
@@ -85,10 +94,12 @@ class FaithfulTexturer(BatchTexturer["_Canvas"]):
         self._complete(canvas.texture, canvas.difference, care, out)
         return None
 
-    def _see(self, canvas: _Canvas, views: Views, xy: Floats, care: Care) -> NDArray[np.bool_]:
+    def _see(
+        self, canvas: _Canvas, views: Views, skin: NDArray[np.bool_], xy: Floats, care: Care
+    ) -> NDArray[np.bool_]:
         """Which texels the views show, where, and with what weight; whether they show any, bool [3]."""
-        for buffers, places, depth, skin in zip(canvas.views, xy, views.depth, views.skin, strict=True):
-            buffers.look(places, depth, skin, self._triangles, self._corners)
+        for buffers, places, depth, shows in zip(canvas.views, xy, views.depth, skin, strict=True):
+            buffers.look(places, depth, shows, self._triangles, self._corners)
         vertices = np.empty((xy.shape[1], len(VIEWS), 4), np.float32)
         vertices[..., :2] = xy.swapaxes(0, 1)
         vertices[..., 2] = 1 / views.depth.T
