@@ -153,7 +153,7 @@ def test_light_from_the_side_brightens_that_side() -> None:
 def test_the_skin_mask_leaves_loose_hair_out_and_keeps_the_rest(hair: dict[str, float]) -> None:
     base = draw((21, 5), True) | {"fringe": -0.5, "strand": 0.0}
     free, hidden = ([encode(base | extra, (21, 5))] for extra in ({}, hair))
-    without, covered = render.skin_masks(free, SIZE)[0], render.skin_masks(hidden, SIZE)[0]
+    without, covered = (render.face_masks(views, SIZE)[0, 0] for views in (free, hidden))
     assert not (covered & ~without).any()
     assert covered.sum() < 0.93 * without.sum()
     clear, drawn = render.faces(free, SIZE, 2)[0].astype(int), render.faces(hidden, SIZE, 2)[0].astype(int)
@@ -164,16 +164,19 @@ def test_the_skin_mask_leaves_loose_hair_out_and_keeps_the_rest(hair: dict[str, 
 
 def test_the_skin_mask_has_the_published_size_and_no_eyes_or_mouth(archives: Path) -> None:
     views = bald(6)
-    masks = render.skin_masks(list(views), 256)
+    masks = render.face_masks(list(views), 256)[0]
     # Published 01223: 0.276, 0.267, 0.289 of the image.
     assert ((masks.mean((1, 2)) > 0.2) & (masks.mean((1, 2)) < 0.33)).all()
     analysis = StudioAnalysis(archives / "topo_assets", noise=0.0, seed=0)
     geometry = analysis(torch.zeros(1, 3, 256, 256, 3, dtype=torch.uint8), torch.from_numpy(views)[None], ["0"])
     assert (geometry.skin[0].numpy() == masks).all()
+    overlap = geometry.skin.int() + geometry.eyes + geometry.mouth
+    assert overlap.max() == 1
     marks = geometry.xy[0, 1, torch.from_numpy(head().keypoints)].round().int().numpy()
     for eye in (slice(36, 42), slice(42, 48)):
         column, row = marks[eye].mean(0).astype(int)
         assert not masks[1, row, column]
+        assert geometry.eyes[0, 1, row, column]
     column, row = marks[30]
     assert masks[1, row, column]
 
@@ -186,7 +189,7 @@ def test_the_true_map_agrees_with_the_front_view() -> None:
     shown = render.scene(one)
     buffers = render.sample(one, shown, np.zeros((8, 8), np.float32), size, 1)
     face = render.faces([views[1]], size, 1)[0]
-    seen = render.skin_masks([views[1]], size)[0] & (buffers.layers == render.HEAD)
+    seen = render.face_masks([views[1]], size)[0, 0] & (buffers.layers == render.HEAD)
     u, v = buffers.values[seen, 0] * size - 0.5, (1 - buffers.values[seen, 1]) * size - 0.5
     sampled = true[np.rint(v).astype(int), np.rint(u).astype(int)].astype(float)
     # The nearest texel, not the interpolated one: a few grey levels on pores and freckles.

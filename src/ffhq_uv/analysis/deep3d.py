@@ -16,7 +16,7 @@ from ffhq_uv.analysis.five_points import DetectedPoints, Fallback
 from ffhq_uv.analysis.morphable import MorphableModel
 from ffhq_uv.analysis.parsing import FaceParser
 from ffhq_uv.analysis.placement import Head, Unusable, place_all, view_names
-from ffhq_uv.analysis.skin import eye_margin, skin_mask
+from ffhq_uv.analysis.skin import eye_margin, masks
 from ffhq_uv.camera import Alignment
 from ffhq_uv.geometry import Geometry
 from ffhq_uv.networks import inference, usable_device
@@ -81,14 +81,14 @@ class Deep3DAnalysis:
         crops = np.stack([cut(face, alignment) for face, alignment in zip(pictures, alignments, strict=True)])
         inputs = torch.from_numpy(crops).to(self._device).movedim(3, 1).float() / 255
         found = self._network.coefficients(inputs)
-        skin = self._skin(faces)
+        skin, eyes, mouth = self._masks(faces)
         for at, view in enumerate(names):
             if not finite(found, at):
                 raise Unusable(f"analysis_nonfinite:{view}")
             if not skin[at].any():
                 raise Unusable(f"no_skin:{view}")
         note = f"landmarks_guessed:{','.join(guessed)}" if guessed else None
-        return Head(found.identity, found.expression, found.angle, found.translation, alignments, skin, note)
+        return Head(found.identity, found.expression, found.angle, found.translation, alignments, skin, eyes, mouth, note)
 
     def _align(self, face: NDArray[np.uint8], view: str, guessed: list[str]) -> Alignment:
         """One face's alignment; a view whose landmarks had to be guessed is added to ``guessed``."""
@@ -102,11 +102,10 @@ class Deep3DAnalysis:
         except AlignmentError:
             raise Unusable(f"landmarks_degenerate:{view}") from None
 
-    def _skin(self, faces: Tensor) -> Tensor:
-        """Skin bool [V, H, W] of faces uint8 [V, H, W, 3]."""
+    def _masks(self, faces: Tensor) -> Tensor:
+        """Skin, eyes and mouth bool [3, V, H, W] of faces uint8 [V, H, W, 3]."""
         classes = self._parser(faces).cpu().numpy()
-        margin = eye_margin(classes.shape[1])
-        return torch.from_numpy(np.stack([skin_mask(view, margin) for view in classes])).to(self._device)
+        return torch.from_numpy(masks(classes, eye_margin(classes.shape[2]))).to(self._device)
 
 
 def finite(found: Coefficients, row: int) -> bool:

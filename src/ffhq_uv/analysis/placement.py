@@ -27,6 +27,7 @@ class Head:
     translation  float32 [V, 3], model units
     alignments   of every view
     skin         bool [V, H, W]
+    eyes, mouth  bool [V, H, W], see `Geometry`
     note         what to know about a sample that is fine otherwise, or None
     """
 
@@ -36,6 +37,8 @@ class Head:
     translation: Tensor
     alignments: Sequence[Alignment]
     skin: Tensor
+    eyes: Tensor
+    mouth: Tensor
     note: str | None = None
 
 
@@ -63,7 +66,7 @@ def place_all(model: MorphableModel, heads: Sequence[Head | str], views: int, he
     xy = torch.zeros(batch, views, vertices, 2, device=device)
     depth = torch.zeros(batch, views, vertices, device=device)
     normals = torch.zeros(batch, views, vertices, 3, device=device)
-    skin = torch.zeros(batch, views, height, width, dtype=torch.bool, device=device)
+    skin, eyes, mouth = torch.zeros(3, batch, views, height, width, dtype=torch.bool, device=device)
     identity = torch.zeros(batch, views, model.identity.shape[1], device=device)
     expression = torch.zeros(batch, views, model.expression.shape[1], device=device)
     reasons = [head if isinstance(head, str) else None for head in heads]
@@ -75,9 +78,10 @@ def place_all(model: MorphableModel, heads: Sequence[Head | str], views: int, he
             reasons[row] = f"head_behind_camera:{view_names(views)[hidden[0]]}"
             continue
         xy[row], depth[row], normals[row] = placed
-        identity[row], expression[row], skin[row] = head.identity, head.expression, head.skin
+        identity[row], expression[row] = head.identity, head.expression
+        skin[row], eyes[row], mouth[row] = head.skin, head.eyes, head.mouth
     notes = tuple(None if isinstance(head, str) else head.note for head in heads)
-    return Geometry(xy, depth, normals, skin, identity, expression, tuple(reasons), notes if any(notes) else None)
+    return Geometry(xy, depth, normals, skin, identity, expression, tuple(reasons), notes if any(notes) else None, eyes, mouth)
 
 
 def view_names(views: int) -> tuple[str, ...]:

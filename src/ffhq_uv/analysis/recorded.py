@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ffhq_uv.analysis.morphable import MorphableModel
 from ffhq_uv.analysis.placement import Head, Unusable, place_all
-from ffhq_uv.analysis.skin import skin_mask
+from ffhq_uv.analysis.skin import masks
 from ffhq_uv.camera import Alignment
 from ffhq_uv.formats.png import read_png
 from ffhq_uv.formats.unpickle import read_torch
@@ -66,14 +66,14 @@ class RecordedAnalysis:
 
     def _head(self, id: str, views: int, height: int, width: int) -> Head | str:
         try:
-            coefficients, alignments, masks = self._read(id, views, height, width)
+            coefficients, alignments, parsed = self._read(id, views, height, width)
         except Unusable as error:
             return str(error)
         identity, expression, angle, translation = (coefficients[kind] for kind in ("id", "exp", "angle", "trans"))
-        return Head(identity, expression, angle, translation, alignments, masks)
+        return Head(identity, expression, angle, translation, alignments, *parsed)
 
     def _read(self, id: str, views: int, height: int, width: int) -> tuple[dict[str, Tensor], list[Alignment], Tensor]:
-        """One sample's coefficients [V, ...], alignments and skin masks [V, H, W]."""
+        """One sample's coefficients [V, ...], alignments, and its skin, eyes and mouth [3, V, H, W]."""
         if views != len(VIEWS):
             raise Unusable("missing_analysis:inversion")
         sizes = {
@@ -89,11 +89,11 @@ class RecordedAnalysis:
         classes = self._load(id, "seg_result", "png", read_png)
         if classes.shape != (height, width, len(VIEWS)):
             raise Unusable(f"analysis_unreadable:seg_result: {classes.shape}, the faces are {(height, width)}")
-        masks = torch.from_numpy(np.stack([skin_mask(classes[..., view]) for view in range(len(VIEWS))]))
-        for view, mask in zip(VIEWS, masks, strict=True):
-            if not mask.any():
+        parsed = torch.from_numpy(masks(np.moveaxis(classes, -1, 0)))
+        for view, skin in zip(VIEWS, parsed[0], strict=True):
+            if not skin.any():
                 raise Unusable(f"no_skin:{view}")
-        return coefficients, alignments, masks
+        return coefficients, alignments, parsed
 
     def _load(self, id: str, part: str, type: str, read: Callable[[bytes, str], Any]) -> Any:
         path = self._folder / id / f"{id}_final_{part}.{type}"

@@ -14,6 +14,12 @@ EYE_MARGIN = 11
 """Side of the square by which the eyes are dilated before they are taken out, pixels at 1024."""
 
 
+def masks(classes: NDArray[np.uint8], margin: int = EYE_MARGIN) -> NDArray[np.bool_]:
+    """Skin, eyes and mouth bool [3, V, H, W] of parsed classes uint8 [V, H, W]; none overlaps another."""
+    views = [(skin_mask(view, margin), eye_mask(view, margin), mouth_mask(view)) for view in classes]
+    return np.stack(views, axis=1)
+
+
 def skin_mask(classes: NDArray[np.uint8], margin: int = EYE_MARGIN) -> NDArray[np.bool_]:
     """Skin bool [H, W] of parsed classes uint8 [H, W], as upstream's step 4 takes it: face without eyes."""
     return np.isin(classes, SKIN) & ~_around_eyes(classes, margin)

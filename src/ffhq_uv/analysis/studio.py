@@ -20,7 +20,7 @@ from ffhq_uv.geometry import Geometry
 from ffhq_uv.studio.codes import Codes
 from ffhq_uv.studio.head import head
 from ffhq_uv.studio.person import person
-from ffhq_uv.studio.render import alignment, pose, skin_masks
+from ffhq_uv.studio.render import alignment, face_masks, pose
 
 
 class StudioAnalysis:
@@ -47,7 +47,7 @@ class StudioAnalysis:
         xy = torch.zeros(batch, views, count, 2)
         depth = torch.ones(batch, views, count)
         normals = torch.zeros(batch, views, count, 3)
-        skin = torch.zeros(batch, views, height, width, dtype=torch.bool)
+        masks = torch.zeros(3, batch, views, height, width, dtype=torch.bool)
         identity, expression = (torch.zeros(batch, views, size) for size in sizes)
         reasons: list[str | None] = [None] * batch
         codes = latents.detach().cpu().numpy()
@@ -62,8 +62,9 @@ class StudioAnalysis:
             xy[row] = alignment(height).crop_to_image(crop)
             turn = rotation(angle).transpose(-1, -2)
             normals[row] = vertex_normals(vertices, self.model.triangles, self.model.vertex_faces) @ turn
-            skin[row] = torch.from_numpy(skin_masks(list(codes[row]), height))
-        geometry = Geometry(xy, depth, normals, skin, identity, expression, tuple(reasons))
+            masks[:, row] = torch.from_numpy(face_masks(list(codes[row]), height))
+        skin, eyes, mouth = masks
+        geometry = Geometry(xy, depth, normals, skin, identity, expression, tuple(reasons), eyes=eyes, mouth=mouth)
         return geometry.to(latents.device)
 
     def _coefficients(self, views: Codes, id: str) -> tuple[Tensor, Tensor]:

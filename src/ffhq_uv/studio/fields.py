@@ -98,6 +98,8 @@ class Fields:
     catchlight: Floats
     teeth: Floats
     skin: NDArray[np.bool_]  # the face's skin: brows, nose and lips with it; no eyes, mouth, ears, neck, hair
+    eyes: NDArray[np.bool_]  # what the skin leaves out around and between the lids
+    mouth: NDArray[np.bool_]  # the slit between the lips
 
 
 PIGMENTS = (
@@ -126,7 +128,10 @@ def fields(size: int) -> Fields:
     for k, name in enumerate(PIGMENTS):
         stack[..., k] = small(pigments[name])
     eyes = {name: small(field) for name, field in _eyes(s, r).items()}
-    return Fields(pigments=stack, skin=small(_face_skin(s, r)) > 0.5, **hair, **eyes)
+    whole, between_lids, slit = whole_face(s, r), _around_eyes(s, r), _slit(s, r)
+    regions = {"skin": whole & ~between_lids & ~slit, "eyes": whole & between_lids, "mouth": whole & slit}
+    masks = {name: small(region) > 0.5 for name, region in regions.items()}
+    return Fields(pigments=stack, **masks, **hair, **eyes)
 
 
 def _spot(s: Wide, r: Wide, s0: float, r0: float, ws: float, wr: float) -> Wide:
@@ -262,14 +267,16 @@ def _eyes(s: Wide, r: Wide) -> dict[str, Wide]:
     }
 
 
-def _face_skin(s: Wide, r: Wide) -> Wide:
-    """1 on the skin of the face, else 0."""
+def _around_eyes(s: Wide, r: Wide) -> NDArray[np.bool_]:
+    """Between the lids, and as far around them as the published recipe leaves out."""
     a = np.abs(s)
     upper, lower = lid_rows(s)
-    skin = whole_face(s, r)
-    skin &= ~((r > upper - 9) & (r < lower + 9) & (a > EYE_INNER - 8) & (a < EYE_OUTER + 8))
-    skin &= ~((np.abs(r - MOUTH_ROW) < 3.5) & (a < MOUTH_CORNER - 8))
-    return skin.astype(np.float64)
+    return np.asarray((r > upper - 9) & (r < lower + 9) & (a > EYE_INNER - 8) & (a < EYE_OUTER + 8))
+
+
+def _slit(s: Wide, r: Wide) -> NDArray[np.bool_]:
+    """Between the lips."""
+    return np.asarray((np.abs(r - MOUTH_ROW) < 3.5) & (np.abs(s) < MOUTH_CORNER - 8))
 
 
 def whole_face(s: Wide, r: Wide) -> NDArray[np.bool_]:

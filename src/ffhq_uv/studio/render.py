@@ -26,6 +26,8 @@ Floats = NDArray[np.float32]
 
 BACKGROUND, HEAD, HAIR, CLOTH = 0, 1, 2, 3
 """Layers of the sample buffers."""
+SKIN, EYES, MOUTH = 1, 2, 3
+"""Regions of the face; where a pixel shows two of them it counts as the last."""
 EXPOSURE = 0.80
 SCALE = 275.5
 """Side of the resized face that the crop is cut from, pixels; the published front views have 275."""
@@ -217,20 +219,22 @@ def faces(views: Sequence[Codes], size: int, samples: int) -> NDArray[np.uint8]:
     return out
 
 
-def skin_masks(views: Sequence[Codes], size: int) -> NDArray[np.bool_]:
-    """Pixels that show nothing but skin of the face, bool [V, size, size], to be cut from `faces`.
+def face_masks(views: Sequence[Codes], size: int) -> NDArray[np.bool_]:
+    """Pixels that show nothing but the face's skin, its eyes, its open mouth: bool [3, V, size, size], of `faces`.
 
-    As in the published recipe brows, nose and lips are skin; eyes (with a margin), the slit of the mouth,
-    ears, neck and hair are not. A pixel counts if all four samples in it do.
+    As in the published recipe brows, nose and lips are skin; ears, neck and hair are nothing of the three. Eyes have
+    the margin that is left out of the skin. A pixel counts if all four samples in it are of the face; if they are not
+    all skin it shows what any of them is.
     """
     people = [person(codes) for codes in views]
     front = people[len(people) // 2]
-    shown, hair, region = scene(front), paint_hair(front, size), fields(size).skin
-    masks = np.empty((len(people), size, size), np.bool_)
+    shown, hair, on_map = scene(front), paint_hair(front, size), fields(size)
+    regions = (on_map.skin * SKIN + on_map.eyes * EYES + on_map.mouth * MOUTH).astype(np.uint8)
+    parts = np.empty((len(people), size, size), np.uint8)
     for view, one in enumerate(people):
         buffers = sample(one, shown, hair.cover, size, 2)
-        _all_skin(buffers.layers, buffers.values, region, masks[view])
-    return masks
+        _parse(buffers.layers, buffers.values, regions, parts[view])
+    return np.stack([parts == part for part in (SKIN, EYES, MOUTH)])
 
 
 @kernel
@@ -240,20 +244,21 @@ def _texel(place: float, side: int) -> int:
 
 
 @kernel
-def _all_skin(layers: NDArray[np.uint8], values: Floats, region: NDArray[np.bool_], out: NDArray[np.bool_]) -> None:
-    """out [H, W]: all samples of a pixel are of the head, and of its region [S, S]."""
-    n, side = len(layers) // len(out), len(region)
+def _parse(layers: NDArray[np.uint8], values: Floats, regions: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
+    """out [H, W]: of the regions [S, S] that a pixel's samples show the last one, if all are of the head's regions."""
+    n, side = len(layers) // len(out), len(regions)
     for i in range(len(out)):
         for j in range(len(out)):
-            skin = True
+            face, last = True, 0
             for k in range(n * n):
                 row, column = i * n + k // n, j * n + k % n
-                if skin:
-                    skin = layers[row, column] == 1
-                if skin:
+                if face:
+                    face = layers[row, column] == HEAD
+                if face:
                     u, v = values[row, column, 0], values[row, column, 1]
-                    skin = region[_texel(1 - v, side), _texel(u, side)]
-            out[i, j] = skin
+                    part = int(regions[_texel(1 - v, side), _texel(u, side)])
+                    face, last = part > 0, max(last, part)
+            out[i, j] = last if face else 0
 
 
 def seen_skin(views: Sequence[Codes], size: int, map_size: int) -> NDArray[np.bool_]:
