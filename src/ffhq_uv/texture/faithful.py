@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ffhq_uv.geometry import FRONT, VIEWS
 from ffhq_uv.texture.backprojection import add_lacking, lacking
 from ffhq_uv.texture.batch import BatchTexturer, Views
-from ffhq_uv.texture.completion import difference_to, finish, mean_ratio, spread
+from ffhq_uv.texture.completion import difference_to, finish, match_template, spread
 from ffhq_uv.texture.confidence import BEHIND, RAMP, Care, SeenTexels, cover, find_seen
 from ffhq_uv.texture.feather import blur, erode, radius
 from ffhq_uv.texture.gains import view_gains
@@ -148,9 +148,9 @@ class FaithfulTexturer(BatchTexturer["_Canvas"]):
             texture[..., 3] *= 1 - guess * self._doubtful
         # the hair's soft border keeps out of the face where that is known for sure
         hair = np.maximum(self._hair - (1 - guess) * (1 - self._hair), 0)
-        ratio = mean_ratio(texture, self._template, hair)
-        difference_to(texture, self._template, ratio, hair, difference)
-        finish(texture, self._template, ratio, spread(difference), hair, out)
+        affine = match_template(texture, self._template, hair)
+        difference_to(texture, self._template, affine, hair, difference)
+        finish(texture, self._template, affine, spread(difference), hair, out)
 
 
 class _Canvas:
