@@ -9,7 +9,7 @@ beside it. `all skin` counts both as skin. What counts are the texels of that ar
 PSNR      dB over those; `outside`: the same outside the four Poisson boxes of the published recipe
 seam      a gradient that the truth does not have: the 99th percentile of the error's own gradients, blurred by 3 texels
 unseen    mean absolute error of the skin that no view sees, grey levels
-specks    texels in small spots whose error stands out of its surroundings
+specks    texels that stand out of their surroundings, as none near them does in the truth
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from ffhq_uv.texture.topology import Topology
 FACE = 1024
 HIDDEN_BEHIND = 0.01
 """A texel is hidden if something stands nearer to the camera by more, model units."""
-SPECK, LARGEST_SPECK = 20.0, 9
-"""A speck differs from the median of 5 x 5 errors by so many grey levels, in at most so many texels together."""
+SPECK, NEAR = 15.0, 21
+"""A speck is so many grey levels further from the median around it than any texel of the truth in a square so wide."""
 LIPS, LEFT_EYE, RIGHT_EYE = slice(60, 68), slice(36, 42), slice(42, 48)
 """Landmarks around what is no skin: the inner rim of the lips and the lids."""
 EYE_HEIGHT = 0.45
@@ -138,11 +138,16 @@ def measure(texturer: Texturer, truth: Truth) -> tuple[float, ...]:
 
 
 def specks(found: NDArray[np.uint8], true: NDArray[np.uint8], where: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Texels bool [S, S] in small spots whose error stands out of its surroundings."""
-    error = (found.astype(np.float32) - true.astype(np.float32)).mean(-1)
-    out = (np.abs(error - cv2.medianBlur(error, 5)) > SPECK) & where
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(out.astype(np.uint8), connectivity=8)
-    return out & (stats[labels, cv2.CC_STAT_AREA] <= LARGEST_SPECK)
+    """Texels bool [S, S] that stand out of their surroundings as none near them does in the true map."""
+    spots, allowed = (spottiness(picture) for picture in (found, true))
+    allowed = cv2.dilate(allowed, np.ones((NEAR, NEAR)))
+    return np.asarray((spots > allowed + SPECK) & where)
+
+
+def spottiness(picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """How far every texel is from the median of 5 x 5, grey levels; float32 [S, S]."""
+    grey = picture.astype(np.float32).mean(-1)
+    return np.abs(grey - cv2.medianBlur(grey, 5))
 
 
 def seen(head: Head) -> Truth:

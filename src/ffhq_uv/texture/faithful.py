@@ -22,6 +22,7 @@ from ffhq_uv.texture.feather import blur, erode, radius
 from ffhq_uv.texture.gains import view_gains
 from ffhq_uv.texture.registration import Scouts, octaves, register
 from ffhq_uv.texture.sampling import blend_views
+from ffhq_uv.texture.specks import remove_specks
 from ffhq_uv.texture.topology import Topology
 from ffhq_uv.texture.unwrap import group_texels
 from ffhq_uv.texture.visibility import SQUARE, ViewBuffers, texel_corners
@@ -92,6 +93,7 @@ class FaithfulTexturer(BatchTexturer["_Canvas"]):
         cover(seen.count, seen.texel, seen.weight, coverage.reshape(len(VIEWS), -1))
         self._paint(canvas, views.faces, gains, self._iterations if care.guess < TOO_CARELESS else 0)
         self._complete(canvas.texture, canvas.difference, care, out)
+        remove_specks(canvas.texture[..., 3], out)
         return None
 
     def _see(

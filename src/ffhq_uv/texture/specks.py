@@ -1,0 +1,31 @@
+"""Stray texels at the rims of what is seen: nostrils, corners of the mouth, silhouettes.
+
+There a texel may look past the surface that it belongs to, at what lies behind or before it, by less than depth can
+tell. What then stands out of its surroundings takes their median; inside the seen skin nothing is touched.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+SOLID = 0.9
+"""Opacity from which on a texel is seen rather than completed."""
+RIM = 3
+"""So far from a texel that is completed the rim reaches, texels."""
+STANDS_OUT = 8
+"""Grey levels from the median of its 5 x 5 surroundings from which on a texel is stray."""
+
+
+def remove_specks(opacity: NDArray[np.float32], picture: NDArray[np.uint8]) -> None:
+    """Replace the stray texels of a map uint8 [S, S, 3], in place; ``opacity`` [S, S] is how much a texel is seen."""
+    solid = cv2.erode((opacity >= SOLID).astype(np.uint8), np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8))
+    rim = (opacity > 0) & (solid == 0)
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    stands_out = cv2.absdiff(grey, cv2.medianBlur(grey, 5)) > STANDS_OUT
+    rows, columns = np.nonzero(stands_out & rim)
+    around = np.arange(-2, 3)
+    height, width = opacity.shape
+    at = (rows[:, None, None] + around[:, None]).clip(0, height - 1), (columns[:, None, None] + around).clip(0, width - 1)
+    picture[rows, columns] = np.median(picture[at].reshape(-1, 25, 3), axis=1)
