@@ -15,6 +15,12 @@ Floats = NDArray[np.float32]
 
 
 @kernel
+def _beyond(value: np.float32, least: np.float32) -> np.float32:
+    """What of a value is not noise."""
+    return value - least * least / value if abs(value) > least else np.float32(0)
+
+
+@kernel
 def lacking(
     face: NDArray[np.uint8],
     gain: Floats,
@@ -26,9 +32,13 @@ def lacking(
     last_column: int,
     texture: Floats,
     size: int,
+    least: np.float32,
     out: Floats,
 ) -> None:
     """out [H, W, 3] = face * gain - the drawn map; 0 where the pixel is not trusted or the map not known.
+
+    Of differences of up to ``least`` grey levels, the noise of the faces, nothing is left, and of large ones nearly all
+    (the non-negative garrote of Breiman 1995).
 
     In place, in a window (last row and column excluded).
 
@@ -60,9 +70,9 @@ def lacking(
             green = wa * texture[a + u1] + wb * texture[b + u1] + wc * texture[c + u1] + wd * texture[d + u1]
             blue = wa * texture[a + u2] + wb * texture[b + u2] + wc * texture[c + u2] + wd * texture[d + u2]
             pixel = column * u3
-            target[column, 0] = np.float32(line[pixel]) * red_gain - red
-            target[column, 1] = np.float32(line[pixel + u1]) * green_gain - green
-            target[column, 2] = np.float32(line[pixel + u2]) * blue_gain - blue
+            target[column, 0] = _beyond(np.float32(line[pixel]) * red_gain - red, least)
+            target[column, 1] = _beyond(np.float32(line[pixel + u1]) * green_gain - green, least)
+            target[column, 2] = _beyond(np.float32(line[pixel + u2]) * blue_gain - blue, least)
 
 
 @kernel

@@ -20,6 +20,7 @@ from ffhq_uv.texture.completion import difference_to, finish, match_template, sp
 from ffhq_uv.texture.confidence import BEHIND, RAMP, Care, SeenTexels, cover, find_seen
 from ffhq_uv.texture.feather import blur, erode, radius
 from ffhq_uv.texture.gains import view_gains
+from ffhq_uv.texture.noise import noise
 from ffhq_uv.texture.registration import Scouts, octaves, register
 from ffhq_uv.texture.sampling import blend_views
 from ffhq_uv.texture.specks import remove_specks
@@ -34,6 +35,10 @@ Eyes = Literal["picture", "template"]
 
 STEP = 1.7
 """Back-projection moves by so much of what is lacking: one such step does what four of 1 do; 2 would diverge."""
+VERY_NOISY = 2.0
+"""Grain from which on faces are sampled as softly as can be, grey levels."""
+NOISE_REACH = 4.0
+"""In so many standard deviations of the grain differences are noise, and not sharpened."""
 GAIN_SCOUTS = 4
 """Every so many scouts are enough for a median."""
 TOO_CARELESS = 0.3
@@ -76,12 +81,14 @@ class FaithfulTexturer(BatchTexturer["_Canvas"]):
         canvas.fit(*views.skin.shape[1:])
         scale = 1024 / views.skin.shape[2]
         places, trust = self._scouts.look(views.xy, views.normals, views.skin)
-        found = register(octaves(views.faces), places, trust)
+        levels = octaves(views.faces)
+        found = register(levels, places, trust)
         care = Care.about(found.error, scale)
         # what the views are off by is then shape, which the front view shows the least of
         shifts = found.shifts - np.float32(care.guess) * found.shifts[FRONT]
         few = slice(None, None, GAIN_SCOUTS)
         gains = view_gains(self._scouts.colours(views.faces, places[few] + shifts), trust[few])
+        grain = noise(levels[0], places[few], trust[few])
         skin = views.skin
         if self._eyes == "picture" and care.guess < TOO_CARELESS:
             skin = skin.copy()
@@ -91,7 +98,7 @@ class FaithfulTexturer(BatchTexturer["_Canvas"]):
             return f"no_skin:{VIEWS[shown.argmin()]}"
         seen = canvas.seen
         cover(seen.count, seen.texel, seen.weight, coverage.reshape(len(VIEWS), -1))
-        self._paint(canvas, views.faces, gains, self._iterations if care.guess < TOO_CARELESS else 0)
+        self._paint(canvas, views.faces, gains, grain, self._iterations if care.guess < TOO_CARELESS else 0)
         self._complete(canvas.texture, canvas.difference, care, out)
         remove_specks(canvas.texture[..., 3], out)
         return None
@@ -130,17 +137,20 @@ class FaithfulTexturer(BatchTexturer["_Canvas"]):
         )
         return shown
 
-    def _paint(self, canvas: _Canvas, faces: NDArray[np.uint8], gains: Floats, iterations: int) -> None:
+    def _paint(
+        self, canvas: _Canvas, faces: NDArray[np.uint8], gains: Floats, grain: float, iterations: int
+    ) -> None:
         """Blend the views at the seen texels, and sharpen."""
         seen, texture, lack = canvas.seen, canvas.texture.reshape(-1, 4), canvas.lack
         where = seen.count, seen.texel, seen.place, seen.weight
         height, width = faces.shape[1:3]
-        blend_views(*where, seen.opacity, faces.reshape(-1), height, width, gains, texture)
+        soft, least = np.float32(min(grain / VERY_NOISY, 1)), np.float32(NOISE_REACH * grain)
+        blend_views(*where, seen.opacity, faces.reshape(-1), height, width, gains, soft, texture)
         for _ in range(iterations):
             for k, view in enumerate(canvas.views):
                 face = faces[k].reshape(height, -1)
                 drawn = view.trusted, view.texel, *view.window
-                lacking(face, gains[k], *drawn, texture.reshape(-1), self._size, lack[k])
+                lacking(face, gains[k], *drawn, texture.reshape(-1), self._size, least, lack[k])
             add_lacking(*where, lack.reshape(-1), height, width, np.float32(STEP), texture)
 
     def _complete(self, texture: Floats, difference: Floats, care: Care, out: NDArray[np.uint8]) -> None:

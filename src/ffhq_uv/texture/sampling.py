@@ -1,4 +1,7 @@
-"""Colours of faces between their pixels: bicubic (Keys 1981, a = -0.5), which keeps what bilinear blurs."""
+"""Colours of faces between their pixels: bicubic (Keys 1981, a = -0.5), which keeps what bilinear blurs.
+
+The noisier the faces, the more of the cubic B-spline is in it, which blurs.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,19 @@ Floats = NDArray[np.float32]
 
 
 @kernel
-def _cubic(t: np.float32, taps: Floats) -> None:
-    """The weights of the four pixels around a place that is ``t`` (0..1) past the second."""
-    half, one = np.float32(0.5), np.float32(1)
+def _cubic(t: np.float32, soft: np.float32, taps: Floats) -> None:
+    """The weights of the four pixels around a place that is ``t`` (0..1) past the second; Keys' to B-spline's."""
+    half, one, three, sixth = np.float32(0.5), np.float32(1), np.float32(3), np.float32(1 / 6)
     taps[0] = ((-half * t + one) * t - half) * t
     taps[1] = (np.float32(1.5) * t - np.float32(2.5)) * t * t + one
     taps[2] = ((-np.float32(1.5) * t + np.float32(2)) * t + half) * t
     taps[3] = (half * t - half) * t * t
+    if soft > 0:
+        rest = one - t
+        taps[0] += soft * (rest * rest * rest * sixth - taps[0])
+        taps[1] += soft * (((three * t - three - three) * t * t + np.float32(4)) * sixth - taps[1])
+        taps[2] += soft * (((three - three * t) * t * t + three * t + one) * sixth - taps[2])
+        taps[3] += soft * (t * t * t * sixth - taps[3])
 
 
 @kernel
@@ -31,12 +40,13 @@ def blend_views(
     height: int,
     width: int,
     gains: Floats,
+    soft: np.float32,
     out: Floats,
 ) -> None:
     """out [S * S, 4] = the weighted mean of the views at the first ``count`` texels and their opacity, elsewhere 0.
 
     Arguments of `SeenTexels`; faces uint8 [3 * H * W * 3] of a ``height`` and ``width``; gains float32 [3, 3]
-    (view, channel). In place.
+    (view, channel); soft 0..1, the share of the B-spline. In place.
     """
     across, down = np.empty(4, np.float32), np.empty(4, np.float32)
     rows, below = np.uint64(height), np.uint64(3 * width)
@@ -50,8 +60,8 @@ def blend_views(
             x, y = place[k, view, 0], place[k, view, 1]
             column = min(max(int(x), 1), width - 3)
             row = min(max(int(y), 1), height - 3)
-            _cubic(x - np.float32(column), across)
-            _cubic(y - np.float32(row), down)
+            _cubic(x - np.float32(column), soft, across)
+            _cubic(y - np.float32(row), soft, down)
             r = g = b = np.float32(0)
             at = (view * rows + np.uint64(row - 1)) * below + np.uint64(3 * column - 3)
             t0, t1, t2, t3 = across[0], across[1], across[2], across[3]
