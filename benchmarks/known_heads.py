@@ -141,9 +141,7 @@ def studio_heads(people: int, size: int) -> list[Head]:
         heads.append((f"studio {k}", topology, picture, scaled(picture, size), model, shape))
         shapes.append(shape)
         cameras = angle, translation, [alignment(1024)] * 3, keypoints
-    return [
-        Head(*head, {"shape": model.mean, "other head": shapes[k - 1]}, *cameras) for k, head in enumerate(heads)
-    ]
+    return [Head(*head, {"shape": model.mean, "other head": shapes[k - 1]}, *cameras) for k, head in enumerate(heads)]
 
 
 def scaled(picture: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

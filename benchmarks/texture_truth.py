@@ -23,7 +23,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from known_heads import SAMPLES, Head, look_up, published_heads, shown_faces, shrink, studio_heads
 from numpy.typing import NDArray
 
 from ffhq_uv.analysis.skin import EYES, MOUTH, eye_mask, mouth_mask, skin_mask
@@ -33,6 +32,7 @@ from ffhq_uv.texture import Texturer
 from ffhq_uv.texture.faithful import FaithfulTexturer
 from ffhq_uv.texture.published import POISSON_BOXES, PublishedTexturer
 from ffhq_uv.texture.topology import Topology
+from known_heads import SAMPLES, Head, look_up, published_heads, shown_faces, shrink, studio_heads
 
 FACE = 1024
 HIDDEN_BEHIND = 0.01
@@ -92,13 +92,19 @@ def main() -> None:
     print("\nfrom .. to, of all heads")
     for (case, name), rows in found.items():
         low, high = np.min(rows, 0), np.max(rows, 0)
-        spans = (f"{a:.{3 if k == 3 else 2}f}..{b:.{3 if k == 3 else 2}f}" for k, (a, b) in enumerate(zip(low, high, strict=True)))
+        spans = (
+            f"{a:.{3 if k == 3 else 2}f}..{b:.{3 if k == 3 else 2}f}"
+            for k, (a, b) in enumerate(zip(low, high, strict=True))
+        )
         print(f"{case:12} {name:10} " + " ".join(f"{span:>14}" for span in spans))
 
 
 def written(row: NDArray[np.float64]) -> str:
     """Figures of one row of the table."""
-    return " ".join(f"{value:8.{4 if name == 'SSIM' else 3 if name == 'seam' else 2}f}" for name, value in zip(FIGURES, row, strict=True))
+    return " ".join(
+        f"{value:8.{4 if name == 'SSIM' else 3 if name == 'seam' else 2}f}"
+        for name, value in zip(FIGURES, row, strict=True)
+    )
 
 
 def cases(program: Truth, seeds: int) -> Iterator[tuple[str, list[Truth]]]:
@@ -172,9 +178,7 @@ def seen(head: Head) -> Truth:
     return Truth(head, faces, exact, visible_texels & topology.minor_union, unseen)
 
 
-def parsed(
-    head: Head, xy: NDArray[np.float32], uv: NDArray[np.float64], face: NDArray[np.bool_]
-) -> NDArray[np.uint8]:
+def parsed(head: Head, xy: NDArray[np.float32], uv: NDArray[np.float64], face: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Classes uint8 [H, W] as a face parser would find them: skin, eyes with their lids, the open mouth."""
     classes = face.astype(np.uint8)
     on_map = features(head)

@@ -156,6 +156,7 @@ class FaithfulTexture(Section):
     name: Literal["faithful"]
     size: Count
     iterations: Annotated[int, Field(ge=0)]
+    eyes: Literal["picture", "template"]
 
 
 class Expression(Section):

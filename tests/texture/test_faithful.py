@@ -13,7 +13,7 @@ from ffhq_uv.quality.likeness import psnr, seam
 from ffhq_uv.texture.faithful import FaithfulTexturer
 from ffhq_uv.texture.published import PublishedTexturer
 from ffhq_uv.texture.topology import Topology
-from texture_truth import shown_faces
+from known_heads import shown_faces
 
 FACE = 320
 SIZE = 256
@@ -183,6 +183,51 @@ def test_a_projection_that_is_not_finite_is_a_reason(topology: Topology, geometr
     assert FaithfulTexturer(topology)(faces[:1], replace(geometry, depth=depth)).reasons == (
         f"head_behind_camera:{name}",
     )
+
+
+@pytest.mark.parametrize("name", ["eyes", "mouth"])
+def test_eyes_and_mouth_come_from_the_front_view_or_the_template(head: Topology, seen: Geometry, name: str) -> None:
+    truth = true_map(7)
+    faces = shown(head, seen, truth)
+    part = torch.zeros(FACE, FACE, dtype=torch.bool)
+    part[140:170, 135:185] = True
+    skin = seen.skin & ~part
+    skin[:, [0, 2], 90:220, 60:260] = False  # the side views must not show it either
+    masked = replace(seen, skin=skin, **{name: part.expand_as(skin)})
+    picture, template = (FaithfulTexturer(head, eyes=eyes)(faces, masked) for eyes in ("picture", "template"))
+    assert torch.equal(template.maps, FaithfulTexturer(head)(faces, replace(seen, skin=skin)).maps)
+    shows = (picture.coverage[0, 1] & ~template.coverage[0].any(0)).numpy()
+    assert shows.sum() > 300
+    assert not picture.coverage[0, [0, 2]].any(0).numpy()[shows].any()
+    found = [textures.maps[0].numpy() for textures in (picture, template)]
+    assert psnr(found[0], truth, shows) > psnr(found[1], truth, shows) + 6
+
+
+def test_noise_is_not_sharpened(head: Topology, seen: Geometry) -> None:
+    truth = true_map(8)
+    clean = shown(head, seen, truth).float()
+    noisy = (clean + torch.randn(clean.shape, generator=torch.Generator().manual_seed(1)) * 5).round().clamp(0, 255)
+    found = FaithfulTexturer(head)(noisy.to(torch.uint8), seen)
+    other = PublishedTexturer(head)(noisy.to(torch.uint8), seen)
+    where = inner(found.coverage, head) & (head.major_union > 0)
+    assert psnr(found.maps[0].numpy(), truth, where) > psnr(other.maps[0].numpy(), truth, where) + 1.5
+
+
+def test_what_no_view_shows_continues_the_seen(head: Topology, seen: Geometry) -> None:
+    """A person of the template's pattern in other colours: the rest of the map is told by the matched template."""
+    head = replace(head, template=cv2.GaussianBlur(head.template, (0, 0), 3))
+    truth = (head.template * 0.8 + np.array([20, 5, 0])).round().astype(np.uint8)
+    faces = shown(head, seen, truth)
+    window = torch.zeros_like(seen.skin)
+    window[..., 60:260, 110:210] = True
+    seen = replace(seen, skin=seen.skin & window)
+    maps = [recipe(head)(faces, seen).maps[0].numpy().astype(float) for recipe in (FaithfulTexturer, PublishedTexturer)]
+    covered = FaithfulTexturer(head)(faces, seen).coverage[0].any(0).numpy()
+    unseen = ~covered & head.inside & (cv2.dilate(head.masks["hair"], np.ones((9, 9))) == 0)
+    faithful, published = (np.abs(found - truth)[unseen].mean() for found in maps)
+    assert unseen.sum() > 1000
+    assert faithful < 4
+    assert faithful < 1.2 * published
 
 
 def test_a_view_without_skin_is_a_reason(topology: Topology, geometry: Geometry) -> None:

@@ -88,7 +88,9 @@ class Deep3DAnalysis:
             if not skin[at].any():
                 raise Unusable(f"no_skin:{view}")
         note = f"landmarks_guessed:{','.join(guessed)}" if guessed else None
-        return Head(found.identity, found.expression, found.angle, found.translation, alignments, skin, eyes, mouth, note)
+        return Head(
+            found.identity, found.expression, found.angle, found.translation, alignments, skin, eyes, mouth, note
+        )
 
     def _align(self, face: NDArray[np.uint8], view: str, guessed: list[str]) -> Alignment:
         """One face's alignment; a view whose landmarks had to be guessed is added to ``guessed``."""

@@ -81,7 +81,9 @@ def place_all(model: MorphableModel, heads: Sequence[Head | str], views: int, he
         identity[row], expression[row] = head.identity, head.expression
         skin[row], eyes[row], mouth[row] = head.skin, head.eyes, head.mouth
     notes = tuple(None if isinstance(head, str) else head.note for head in heads)
-    return Geometry(xy, depth, normals, skin, identity, expression, tuple(reasons), notes if any(notes) else None, eyes, mouth)
+    return Geometry(
+        xy, depth, normals, skin, identity, expression, tuple(reasons), notes if any(notes) else None, eyes, mouth
+    )
 
 
 def view_names(views: int) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ def eye_mask(classes: NDArray[np.uint8], margin: int = EYE_MARGIN) -> NDArray[np
 
 def mouth_mask(classes: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """The inside of the mouth, between the lips; bool [H, W]."""
-    return classes == MOUTH
+    return np.asarray(classes == MOUTH)
 
 
 def _around_eyes(classes: NDArray[np.uint8], margin: int) -> NDArray[np.bool_]:

@@ -80,7 +80,7 @@ def build_analysis(config: settings.Config) -> Analysis:
 def build_texturer(config: settings.Config, topology: Topology) -> Texturer:
     """The way of extracting textures that a configuration names."""
     if isinstance(config.texture, settings.FaithfulTexture):
-        return FaithfulTexturer(topology, iterations=config.texture.iterations)
+        return FaithfulTexturer(topology, iterations=config.texture.iterations, eyes=config.texture.eyes)
     return PublishedTexturer(topology)
 
 

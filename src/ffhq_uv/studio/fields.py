@@ -129,9 +129,18 @@ def fields(size: int) -> Fields:
         stack[..., k] = small(pigments[name])
     eyes = {name: small(field) for name, field in _eyes(s, r).items()}
     whole, between_lids, slit = whole_face(s, r), _around_eyes(s, r), _slit(s, r)
-    regions = {"skin": whole & ~between_lids & ~slit, "eyes": whole & between_lids, "mouth": whole & slit}
-    masks = {name: small(region) > 0.5 for name, region in regions.items()}
-    return Fields(pigments=stack, **masks, **hair, **eyes)
+
+    def region(shown: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        return np.asarray(small((whole & shown).astype(np.float64)) > 0.5)
+
+    return Fields(
+        pigments=stack,
+        skin=region(~between_lids & ~slit),
+        eyes=region(between_lids),
+        mouth=region(slit),
+        **hair,
+        **eyes,
+    )
 
 
 def _spot(s: Wide, r: Wide, s0: float, r0: float, ws: float, wr: float) -> Wide:

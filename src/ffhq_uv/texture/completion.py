@@ -2,8 +2,8 @@
 
 The difference between the seen texels and the matched template is carried into the holes by a pyramid that averages
 what is known (push) and fills what is not from the next coarser level (pull; Gortler et al. 1996). So small holes, an
-eye or a nostril, take the colour of their own rim. The pyramid ends at cells of a sixteenth of the map, and there what is
-unknown differs by nothing: a beard or a shaded jaw does not colour the whole neck.
+eye or a nostril, take the colour of their own rim. The pyramid ends at cells of a sixteenth of the map, and there what
+is unknown differs by nothing: a beard or a shaded jaw does not colour the whole neck.
 """
 
 from __future__ import annotations

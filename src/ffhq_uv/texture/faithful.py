@@ -103,9 +103,7 @@ class FaithfulTexturer(BatchTexturer["_Canvas"]):
         remove_specks(canvas.texture[..., 3], out)
         return None
 
-    def _see(
-        self, canvas: _Canvas, views: Views, skin: NDArray[np.bool_], xy: Floats, care: Care
-    ) -> NDArray[np.bool_]:
+    def _see(self, canvas: _Canvas, views: Views, skin: NDArray[np.bool_], xy: Floats, care: Care) -> NDArray[np.bool_]:
         """Which texels the views show, where, and with what weight; whether they show any, bool [3]."""
         for buffers, places, depth, shows in zip(canvas.views, xy, views.depth, skin, strict=True):
             buffers.look(places, depth, shows, self._triangles, self._corners)
@@ -137,9 +135,7 @@ class FaithfulTexturer(BatchTexturer["_Canvas"]):
         )
         return shown
 
-    def _paint(
-        self, canvas: _Canvas, faces: NDArray[np.uint8], gains: Floats, grain: float, iterations: int
-    ) -> None:
+    def _paint(self, canvas: _Canvas, faces: NDArray[np.uint8], gains: Floats, grain: float, iterations: int) -> None:
         """Blend the views at the seen texels, and sharpen."""
         seen, texture, lack = canvas.seen, canvas.texture.reshape(-1, 4), canvas.lack
         where = seen.count, seen.texel, seen.place, seen.weight

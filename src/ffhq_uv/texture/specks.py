@@ -27,5 +27,8 @@ def remove_specks(opacity: NDArray[np.float32], picture: NDArray[np.uint8]) -> N
     rows, columns = np.nonzero(stands_out & rim)
     around = np.arange(-2, 3)
     height, width = opacity.shape
-    at = (rows[:, None, None] + around[:, None]).clip(0, height - 1), (columns[:, None, None] + around).clip(0, width - 1)
+    at = (
+        (rows[:, None, None] + around[:, None]).clip(0, height - 1),
+        (columns[:, None, None] + around).clip(0, width - 1),
+    )
     picture[rows, columns] = np.median(picture[at].reshape(-1, 25, 3), axis=1)
