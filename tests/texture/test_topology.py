@@ -153,6 +153,24 @@ def test_any_mesh_with_uvs_is_a_topology(as_obj: Path) -> None:
     np.testing.assert_array_equal(found.minor_union, expected.minor_union)
 
 
+def test_triangles_in_other_tiles_are_left_out_with_a_count(as_obj: Path) -> None:
+    expected = load_topology(as_obj, SIZE)
+    path = as_obj / "dome.obj"
+    eyeball = "v 0 0 9\nv 1 0 9\nv 0 1 9\nvt 1.2 0.2\nvt 1.8 0.2\nvt 1.2 0.8\nf -3/-3 -2/-2 -1/-1\n"
+    path.write_text(path.read_text() + eyeball)
+    with pytest.warns(UserWarning, match=r"dome\.obj: 1 of [\d,]+ triangles have UV coordinates outside"):
+        found = load_topology(as_obj, SIZE)
+    assert found.vertices == expected.vertices + 3
+    np.testing.assert_array_equal(found.triangles, expected.triangles)
+    np.testing.assert_array_equal(found.unwrap_index, expected.unwrap_index)
+    assert 0 <= found.uv.min() <= found.uv.max() <= 1
+    path.write_text(
+        "\n".join(line for line in path.read_text().splitlines() if line[:2] != "f ") + "\nf -3/-3 -2/-2 -1/-1"
+    )
+    with pytest.raises(ValueError, match="no triangle has its UV coordinates"):
+        load_topology(as_obj, SIZE)
+
+
 def test_masks_that_an_obj_does_not_have_are_the_whole_mesh_or_nothing(as_obj: Path) -> None:
     for name in MASKS:
         (as_obj / f"{name}_mask.png").unlink()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 LONGEST = 1 << 16
 """Longest line that is read, characters."""
+ROUNDING = 1e-4
+"""UV coordinates leave the square 0..1 if they do by more."""
 FLOAT32 = float(np.finfo(np.float32).max)
 
 
@@ -63,6 +65,20 @@ def read_obj(path: Path, *, tiles: bool = False) -> Mesh:
     if not tiles and (uv.min() < 0 or uv.max() > 1):
         raise ValueError(f"{path}: UV coordinates from {uv.min():g} to {uv.max():g}, expected 0..1 (one tile)")
     return Mesh(np.array(points, np.float32), uv, indices[..., 0].copy(), indices[..., 1].copy())
+
+
+def first_tile(mesh: Mesh) -> tuple[Mesh, int]:
+    """The triangles of a mesh inside the square 0..1 of its UV coordinates; and how many others there were.
+
+    Whatever lies in other tiles, such as the eyeballs of some heads, has no place in a map. Vertices and UV coordinates
+    keep their numbers; those outside of the square are moved into it.
+    """
+    inside = ((mesh.uv >= -ROUNDING) & (mesh.uv <= 1 + ROUNDING)).all(1)
+    kept = inside[mesh.triangles_uv].all(1)
+    uv = np.where(inside[:, None], mesh.uv, 0).clip(0, 1).astype(np.float32)
+    return replace(mesh, uv=uv, triangles=mesh.triangles[kept], triangles_uv=mesh.triangles_uv[kept]), int(
+        (~kept).sum()
+    )
 
 
 def _numbers(words: list[str], count: int) -> list[float]:

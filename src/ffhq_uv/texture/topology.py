@@ -6,6 +6,7 @@ File names, keys and index bases are the published ones. Only what texturing nee
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from PIL import Image
 from ffhq_uv.formats.mat import MatError, read_mat
 from ffhq_uv.formats.png import read_png
 from ffhq_uv.geometry import VIEWS
-from ffhq_uv.texture.mesh import Mesh, read_obj
+from ffhq_uv.texture.mesh import Mesh, first_tile, read_obj
 from ffhq_uv.texture.rasterise import rasterise_uv
 
 PUBLISHED_SIZE = 1024
@@ -127,6 +128,8 @@ def load_topology(folder: Path, size: int) -> Topology:
 def load_mesh(folder: Path) -> Mesh:
     """The mean head in ``topo_assets/``, its centroid at the origin, or the one ``.obj`` file that stands for it.
 
+    Of the latter, triangles with UV coordinates outside 0..1 (other tiles: eyeballs) are left out, with a warning.
+
     Raises as `load_topology`.
     """
     info, others = folder / MODEL_INFO, sorted(folder.glob("*.obj"))
@@ -134,7 +137,13 @@ def load_mesh(folder: Path) -> Mesh:
         return _published_mesh(info)
     if len(others) > 1:
         raise ValueError(f"{folder}: {len(others)} .obj files, expected one mesh: {', '.join(p.name for p in others)}")
-    return read_obj(others[0])
+    mesh, dropped = first_tile(read_obj(others[0], tiles=True))
+    if not len(mesh.triangles):
+        raise ValueError(f"{others[0]}: no triangle has its UV coordinates in 0..1, where the map is")
+    if dropped:
+        part = f"{dropped:,} of {dropped + len(mesh.triangles):,} triangles"
+        warnings.warn(f"{others[0]}: {part} have UV coordinates outside 0..1 and are left out", stacklevel=2)
+    return mesh
 
 
 def _published_mesh(info: Path) -> Mesh:
