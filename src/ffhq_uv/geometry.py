@@ -33,6 +33,8 @@ class Geometry:
     eyes         bool    [B, V, H, W], pixels that show eyes, and the lids around them that ``skin`` leaves out;
                  None: the analysis does not know
     mouth        bool    [B, V, H, W], pixels that show the inside of the mouth; likewise
+    error        float32 [B, V], how far a landmark is still expected to be off (posterior RMS), pixels of the face;
+                 None: nothing is known
     """
 
     xy: Tensor
@@ -45,6 +47,7 @@ class Geometry:
     notes: tuple[str | None, ...] | None = None
     eyes: Tensor | None = None
     mouth: Tensor | None = None
+    error: Tensor | None = None
 
     def select(self, rows: list[int]) -> Geometry:
         """The geometry of the given samples of the batch."""
@@ -59,6 +62,7 @@ class Geometry:
             None if self.notes is None else tuple(self.notes[row] for row in rows),
             None if self.eyes is None else self.eyes[rows],
             None if self.mouth is None else self.mouth[rows],
+            None if self.error is None else self.error[rows],
         )
 
     def to(self, device: torch.device | str) -> Geometry:
@@ -74,4 +78,5 @@ class Geometry:
             self.notes,
             None if self.eyes is None else self.eyes.to(device),
             None if self.mouth is None else self.mouth.to(device),
+            None if self.error is None else self.error.to(device),
         )

@@ -29,6 +29,7 @@ class Views:
     xy          float32 [3, N, 2], pixels; depth float32 [3, N]; normals float32 [3, N, 3]
     skin        bool [3, H, W]
     features    bool [3, H, W], pixels that show eyes or the inside of the mouth; nothing where nobody knows
+    error       float32 [3], how far the places are expected to be off, pixels; not a number where nobody knows
     """
 
     faces: NDArray[np.uint8]
@@ -37,6 +38,7 @@ class Views:
     normals: Floats
     skin: NDArray[np.bool_]
     features: NDArray[np.bool_]
+    error: Floats
 
     def fault(self) -> str | None:
         """Why no texture can be made of them, or None."""
@@ -94,9 +96,10 @@ class BatchTexturer(ABC, Generic[Canvas]):
         features = torch.zeros(1, dtype=torch.bool).expand_as(geometry.skin)
         for known in (geometry.eyes, geometry.mouth):
             features = features if known is None else features | known
+        error = torch.full(faces.shape[:2], torch.nan) if geometry.error is None else geometry.error
         parts = [
             tensor.cpu().contiguous().numpy()
-            for tensor in (faces, geometry.xy, geometry.depth, geometry.normals, geometry.skin, features)
+            for tensor in (faces, geometry.xy, geometry.depth, geometry.normals, geometry.skin, features, error)
         ]
 
         def texture(row: int) -> str | None:

@@ -83,7 +83,8 @@ class FaithfulTexturer(BatchTexturer["_Canvas"]):
         places, trust = self._scouts.look(views.xy, views.normals, views.skin)
         levels = octaves(views.faces)
         found = register(levels, places, trust)
-        care = Care.about(found.error, scale)
+        known = np.isfinite(views.error).all()
+        care = Care.about(float(views.error.mean()) if known else found.error, scale)
         # what the views are off by is then shape, which the front view shows the least of
         shifts = found.shifts - np.float32(care.guess) * found.shifts[FRONT]
         few = slice(None, None, GAIN_SCOUTS)
