@@ -183,8 +183,8 @@ def test_every_mask_gives_a_map_or_a_reason_and_less_skin_covers_no_more(
             if found.reasons[0] is None:
                 assert found.coverage[0].flatten(1).any(1).all()
                 assert not (found.coverage[0].any(0) & ~torch.from_numpy(topology.inside)).any()
-                # never a black map: what no view shows is completed, from a template that is nowhere so dark
-                assert found.maps.float().mean() > 60
+                # never a black map: what no view shows is completed, from a template that is not dark
+                assert found.maps.float().mean() > 30
             else:
                 assert found.reasons[0].startswith("no_skin:")
                 assert not found.maps.any()

@@ -27,8 +27,8 @@ LEAST_CONTRAST, MOST_CONTRAST = 2 / 3, 1.0
 """Of the matched template, in that of the template; the published recipe has 2 / 3 of the seen skin's."""
 EVERY = 4
 """Rows and columns of a map of 1024 that are looked at to match the colours."""
-FEWEST = 16
-"""Texels without which there is nothing to match."""
+FEW = 50
+"""So many of these tell half of the colours, the template itself the other half."""
 
 
 def spread(known: Floats) -> Floats:
@@ -50,8 +50,9 @@ def match_template(texture: Floats, template: NDArray[np.uint8], hair: Floats) -
     step = max(1, len(template) * EVERY // 1024)
     few = slice(None, None, step), slice(None, None, step)
     known = (texture[few][..., 3] > 0) & (hair[few] == 0)
-    if known.sum() < FEWEST:
-        return np.eye(3, 4, dtype=np.float32)
+    same = np.eye(3, 4, dtype=np.float32)
+    if not known.any():
+        return same
     source = template[few][known] @ TO_YUV.T
     target = texture[few][known][:, :3] @ TO_YUV.T
     middle, wanted = np.median(source, 0), np.median(target, 0)
@@ -59,7 +60,8 @@ def match_template(texture: Floats, template: NDArray[np.uint8], hair: Floats) -
     slope = (spread * other).sum(0) / np.maximum(np.square(spread).sum(0), FLAT**2 * len(spread))
     slope = np.where(spread.std(0) < FLAT, 1, slope.clip(LEAST_CONTRAST, MOST_CONTRAST))
     linear = FROM_YUV @ (slope[:, None] * TO_YUV)
-    return np.column_stack([linear, FROM_YUV @ (wanted - slope * middle)]).astype(np.float32)
+    matched = np.column_stack([linear, FROM_YUV @ (wanted - slope * middle)])
+    return np.asarray(same + (matched - same) * len(source) / (len(source) + FEW), np.float32)
 
 
 @kernel

@@ -73,7 +73,7 @@ def first_tile(mesh: Mesh) -> tuple[Mesh, int]:
     Whatever lies in other tiles, such as the eyeballs of some heads, has no place in a map. Vertices and UV coordinates
     keep their numbers; those outside of the square are moved into it.
     """
-    inside = np.asarray((mesh.uv >= -ROUNDING) & (mesh.uv <= 1 + ROUNDING)).all(1)
+    inside = np.asarray(((mesh.uv >= -ROUNDING) & (mesh.uv <= 1 + ROUNDING)).all(1))
     kept = inside[mesh.triangles_uv].all(1)
     uv = np.where(inside[:, None], mesh.uv, 0).clip(0, 1).astype(np.float32)
     return replace(mesh, uv=uv, triangles=mesh.triangles[kept], triangles_uv=mesh.triangles_uv[kept]), int(
