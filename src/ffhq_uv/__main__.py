@@ -16,8 +16,9 @@ from omegaconf import OmegaConf
 
 from ffhq_uv.command import tools
 from ffhq_uv.config import CONF, PARAMS, ConfigError, composed, groups, read, refresh
+from ffhq_uv.faults import PassingError
 from ffhq_uv.repository import check_code
-from ffhq_uv.shards.work import remove_finished
+from ffhq_uv.shards.work import forget, remove_finished
 
 # Every process computes with one thread, so that the machine's number of cores changes no byte; the engine makes use of
 # the cores. The libraries read this when they are first imported.
@@ -82,6 +83,8 @@ def main(arguments: list[str] | None = None) -> int:
                 refresh("reset" if options.reset else "adopt")
             config = read(options.words, options.params)
             remove_finished(but=options.command)
+            if options.fresh:
+                forget(options.command)
             importlib.import_module(f"ffhq_uv.stages.{options.command}").run(config)
     except KeyboardInterrupt as stopped:
         done = f": {stopped}" if str(stopped) else ""
@@ -92,6 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         expected = isinstance(error, ValueError | OSError | RuntimeError)
         text = str(error) if expected else f"{type(error).__name__}: {error} (--traceback shows where)"
+        text += ". Run it again" * isinstance(error, PassingError)
         print(f"ffhq_uv {options.command}: {text}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
     return 0
@@ -143,6 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--multirun", "-m", action="store_true", help="says how DVC sweeps")
     parser.add_argument("--reset", action="store_true", help="with config: params.yaml becomes what conf/ says")
     parser.add_argument("--adopt", action="store_true", help="with config: params.yaml stays, although conf/ changed")
+    parser.add_argument("--fresh", action="store_true", help="forget what earlier runs of this stage finished")
     parser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
     parser.add_argument("--version", action="version", version=f"ffhq-uv {version('ffhq-uv')}")
     return parser

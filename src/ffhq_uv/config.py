@@ -284,6 +284,7 @@ Engine = LocalEngine | ClusterEngine
 
 class Failures(Section):
     max_share: Share
+    died: Literal["again", "leave_out"]
 
 
 class Config(Section):

@@ -15,6 +15,7 @@ from ffhq_uv.analysis.morphable import MorphableModel
 from ffhq_uv.analysis.placement import Head, Unusable, place_all
 from ffhq_uv.analysis.skin import masks
 from ffhq_uv.camera import Alignment
+from ffhq_uv.faults import PassingError, check_gone
 from ffhq_uv.formats.png import read_png
 from ffhq_uv.formats.unpickle import read_torch
 from ffhq_uv.geometry import VIEWS, Geometry
@@ -104,8 +105,11 @@ class RecordedAnalysis:
                 raise ValueError(f"refuses {size} bytes")
             return read(path.read_bytes(), path.name)
         except FileNotFoundError:
+            check_gone(path, self._folder.parents[1])
             raise MissingPart(f"missing_analysis:{part}") from None
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise PassingError(f"{path}: {error.strerror or error}") from error
+        except ValueError as error:
             raise Unusable(f"analysis_unreadable:{part}: {error}") from error
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ffhq_uv.archive.limits import PUBLISHED, Limits
+from ffhq_uv.faults import PassingError
 from ffhq_uv.formats.zips import STORED, TooLarge, Zip, ZipError
 
 _BOUNDED = "`limits` in the configuration bounds it"
@@ -67,7 +68,7 @@ def open_zip(path: Path, limits: Limits = PUBLISHED) -> Zip:
     try:
         return Zip(path, limits.members)
     except OSError as error:
-        raise ArchiveError(f"{path}: {error.strerror or error}") from error
+        raise PassingError(f"{path}: {error.strerror or error}") from error
     except TooLarge as error:
         raise ArchiveError(f"{path}: {error}; {_BOUNDED}") from error
     except ZipError as error:
@@ -93,8 +94,8 @@ class Archives:
             if member:
                 return self._read_member(path, member, limit)
             return self._read_file(self.root / path, location, limit)
-        except OSError as error:
-            raise ArchiveError(f"{location}: {error.strerror or error}") from error
+        except OSError as error:  # it was listed, so it is there
+            raise PassingError(f"{location}: {error.strerror or error}") from error
 
     def stored(self, location: str) -> tuple[int, int, bytes] | None:
         """For a file that lies unpacked in a zip: where it begins in a piece of that zip, its length, and the piece.

@@ -31,6 +31,7 @@ from ffhq_uv.chain.build import (
     check_studio,
 )
 from ffhq_uv.chain.encoders import Encoder
+from ffhq_uv.faults import PassingError, in_words, is_passing
 from ffhq_uv.generator import Generator
 from ffhq_uv.geometry import FRONT
 from ffhq_uv.quality.area import valid_area_ratio
@@ -192,8 +193,10 @@ def _one_by_one_if_it_fails(
     except Exception as error:
         if isinstance(error, OSError) and files.cannot_write(error):
             raise  # no fault of the sample's
+        if len(ids) == 1 and is_passing(error):
+            raise PassingError(f"{ids[0]}: {type(error).__name__}: {error}") from error
         if len(ids) == 1:
-            return [Sample(ids[0], f"error: {type(error).__name__}: {error}")]
+            return [Sample(ids[0], in_words(error))]
     return [
         sample
         for row in range(len(ids))

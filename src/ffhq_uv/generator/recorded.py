@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ffhq_uv.faults import PassingError, check_gone
 from ffhq_uv.formats.png import PngError, read_png
 from ffhq_uv.geometry import VIEWS
 
@@ -49,9 +50,10 @@ class RecordedGenerator:
                 return None, f"face_unreadable:{view}: refused {id}"
             face = read_png(path.read_bytes(), f"face_unreadable:{view}")
         except FileNotFoundError:
+            check_gone(path, self._folder.parent)
             return None, "missing_face:inversion" if inverted else f"missing_view:{view}"
         except OSError as error:
-            return None, f"face_unreadable:{view}: {error.strerror}"
+            raise PassingError(f"{path}: {error.strerror or error}") from error
         except PngError as error:
             return None, str(error)
         if face.shape[:2] != (self._size, self._size):

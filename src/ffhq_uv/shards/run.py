@@ -10,7 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TextIO, TypeVar
@@ -20,6 +20,7 @@ import polars as pl
 from ffhq_uv.config import Config
 from ffhq_uv.engine import Engine, Part
 from ffhq_uv.engine.worker import call
+from ffhq_uv.faults import PassingError, is_passing
 from ffhq_uv.shards.engines import build_engine
 from ffhq_uv.shards.key import key_of
 from ffhq_uv.shards.phases import Span, take_spans
@@ -30,6 +31,8 @@ from ffhq_uv.store import files
 
 WORKER_DIED = "worker_died: every time, also alone (out of memory, or a crash in native code)"
 """The reason of a sample that kills its worker."""
+ROUNDS, PAUSE = 2, 0.5
+"""Times that shards are tried again in a run which a fault of the moment hit, and seconds before that."""
 
 S = TypeVar("S", bound="Shard")
 
@@ -76,6 +79,13 @@ class Done:
     spans: list[Span]
 
 
+@dataclass(frozen=True)
+class PutOff:
+    """A shard that could not be made at the moment, and why."""
+
+    reason: str
+
+
 @dataclass
 class Run:
     """A run of a stage: shards that are finished, and workers to finish the others."""
@@ -88,22 +98,32 @@ class Run:
     bar: Any
     log: TextIO
     throughput: Throughput
+    leave_out: bool
+    died: set[str] = field(default_factory=set)
 
     def rows(self, make: Make[S], shards: Sequence[S]) -> pl.DataFrame | None:
         """The rows of all shards, in their order; None if this run finishes one part of them only.
 
-        Shards that an earlier run finished are not made again. A shard that costs its worker's life every time is
-        taken apart; the sample that does it gets the reason `WORKER_DIED`, and the others are made.
+        Shards that an earlier run finished, and that are whole, are not made again. A shard that costs its worker's
+        life every time is taken apart, and all samples but the one that does it are made. This one, and what a fault of
+        the moment hit again and again, is not finished: RuntimeError says so, and the next run tries it again. If
+        samples may be left out (``failures.died``), it has a row with the reason `WORKER_DIED` instead.
         """
         own = shards if self.part is None else self.part.of(shards, name)
-        todo = [shard for shard in own if not self.work.has(name(shard))]
+        todo = [shard for shard in own if not self.work.whole(name(shard), shard.ids)]
         there = _samples(own) - _samples(todo)
         self.bar.total += _samples(own)
         self.bar.initial += there
         self.bar.update(there)
         self._finish(make, todo)
+        if self.died and not self.leave_out:
+            raise RuntimeError(
+                f"{self.stage}: every worker that had one of these samples died (out of memory, or a crash in native "
+                f"code): {_some(sorted(self.died))}. All others are finished and kept. Run it again, with more memory "
+                "or fewer workers; failures.died=leave_out goes on without these samples"
+            )
         if self.part is None:
-            return self.work.rows(map(name, shards))
+            return pl.concat([self._rows(shard) for shard in shards])
         missing = sum(not self.work.has(name(shard)) for shard in shards)
         self.bar.write(
             f"{self.stage}, part {self.part}: its {len(own):,} shards are finished, {missing:,} of other parts are not "
@@ -112,8 +132,30 @@ class Run:
         )
         return None
 
+    def _rows(self, shard: S) -> pl.DataFrame:
+        if self.work.has(name(shard)):
+            return self.work.rows([name(shard)])
+        if len(shard.ids) > 1:
+            return pl.concat([self._rows(one) for one in shard.ones()])
+        return pl.DataFrame([{"id": shard.ids[0], "reason": WORKER_DIED}], self.schema)
+
     def _finish(self, make: Make[S], shards: Sequence[S]) -> None:
-        lost = []
+        """Make shards, and those again that a fault of the moment hit, after the others."""
+        for again in range(ROUNDS + 1):
+            put_off = self._try(make, shards)
+            if not put_off:
+                return
+            shards = [shard for shard, _ in put_off]
+            time.sleep(PAUSE * (again < ROUNDS))
+        reason = min(reason for _, reason in put_off)
+        raise PassingError(
+            f"{self.stage}: {len(shards):,} shards could not be made, {ROUNDS + 1} times: {reason[:300]}. "
+            "All others are finished and kept"
+        )
+
+    def _try(self, make: Make[S], shards: Sequence[S]) -> list[tuple[S, str]]:
+        """Make shards; those that could not be made at the moment, and why."""
+        lost, put_off = [], []
         job = partial(call, Path.cwd(), partial(_make_and_keep, self.work, make))
         for outcome in self.engine.outcomes(job, shards):
             if outcome.lost:
@@ -121,21 +163,23 @@ class Run:
                 continue
             done = outcome.result
             assert done is not None
+            if isinstance(done, PutOff):
+                put_off.append((outcome.job, done.reason))
+                continue
             self.log.write(json.dumps(asdict(done)) + "\n")
             self.log.flush()
             self.throughput.samples += done.samples
             self.bar.update(done.samples)
         for shard in lost:
             self._take_apart(make, shard)
+        return put_off
 
     def _take_apart(self, make: Make[S], shard: S) -> None:
         if len(shard.ids) == 1:
-            self.work.keep(name(shard), pl.DataFrame([{"id": shard.ids[0], "reason": WORKER_DIED}], self.schema))
+            self.died.add(shard.ids[0])
             self.bar.update(1)
             return
-        ones = shard.ones()
-        self._finish(make, [one for one in ones if not self.work.has(name(one))])
-        self.work.keep(name(shard), self.work.rows(map(name, ones)))
+        self._finish(make, [one for one in shard.ones() if not self.work.whole(name(one), one.ids)])
 
 
 @contextlib.contextmanager
@@ -153,7 +197,7 @@ def running(stage: str, config: Config, schema: Schema) -> Iterator[Run]:
             log = opened.enter_context(_log(stage, part, anew=not work.begun()))
             opened.enter_context(engine)
             bar = opened.enter_context(progress(0, stage))
-            run = Run(stage, schema, work, engine, part, bar, log, Throughput())
+            run = Run(stage, schema, work, engine, part, bar, log, Throughput(), config.failures.died == "leave_out")
             yield run
         except OSError as error:
             if not files.cannot_write(error):
@@ -179,12 +223,17 @@ def name(shard: Shard) -> str:
     return f"{shard.label}-{shard.ids[0]}-{digest}"
 
 
-def _make_and_keep(work: Work, make: Make[S], shard: S) -> Done:
+def _make_and_keep(work: Work, make: Make[S], shard: S) -> Done | PutOff:
     """A worker's job: make a shard's samples and keep them."""
     began = time.time()
     take_spans()
-    rows, written = make(work, shard)
-    work.keep(name(shard), rows, written)
+    try:
+        rows, written = make(work, shard)
+        work.keep(name(shard), rows, written)
+    except Exception as error:
+        if not is_passing(error) or (isinstance(error, OSError) and files.cannot_write(error)):
+            raise
+        return PutOff(str(error) if isinstance(error, PassingError) else f"{type(error).__name__}: {error}")
     return Done(
         name(shard),
         len(shard.ids),
@@ -194,6 +243,11 @@ def _make_and_keep(work: Work, make: Make[S], shard: S) -> Done:
         f"{os.getpid()} on {socket.gethostname()}",
         take_spans(),
     )
+
+
+def _some(ids: Sequence[str]) -> str:
+    """A few ids, and how many more there are."""
+    return ", ".join(ids[:5]) + (f" and {len(ids) - 5:,} more" if len(ids) > 5 else "")
 
 
 def _samples(shards: Sequence[Shard]) -> int:

@@ -19,6 +19,7 @@ from ffhq_uv import config as settings
 from ffhq_uv.analysis import Analysis
 from ffhq_uv.chain.build import build_analysis, build_generator, build_texturer
 from ffhq_uv.checkpoints.needs import check
+from ffhq_uv.faults import PassingError, in_words, is_passing
 from ffhq_uv.generator import Generator
 from ffhq_uv.geometry import FRONT
 from ffhq_uv.quality.likeness import psnr, seam, ssim
@@ -124,8 +125,10 @@ def _rows_or_why_not(rooms: Rooms, shard: Shard) -> list[Row]:
     except Exception as error:
         if isinstance(error, OSError) and files.cannot_write(error):
             raise  # no fault of the sample's
+        if len(shard.ids) == 1 and is_passing(error):
+            raise PassingError(f"{shard.ids[0]}: {type(error).__name__}: {error}") from error
         if len(shard.ids) == 1:
-            return _refused(rooms, shard.ids[0], f"error: {type(error).__name__}: {error}")
+            return _refused(rooms, shard.ids[0], in_words(error))
     return [row for one in shard.ones() for row in _rows_or_why_not(rooms, one)]
 
 

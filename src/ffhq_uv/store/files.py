@@ -7,6 +7,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,7 +101,17 @@ def read_table(path: Path) -> pl.DataFrame:
 def write_table(path: Path, table: pl.DataFrame) -> None:
     """Write a table as Parquet."""
     with replacing(path) as partial:
-        table.write_parquet(partial)
+        write_parquet(partial, table)
+
+
+def write_parquet(path: Path, table: pl.DataFrame) -> None:
+    """Write Parquet to a path. A full disk is an OSError, as with any other file."""
+    try:
+        table.write_parquet(path)
+    except pl.exceptions.PolarsError as error:
+        if found := re.search(r"os error (\d+)", str(error)):
+            raise OSError(int(found[1]), os.strerror(int(found[1])), str(path)) from error
+        raise
 
 
 def write_csv(path: Path, table: pl.DataFrame) -> None:

@@ -1,0 +1,39 @@
+"""Whether a fault is of the moment or of a sample: only the latter is a result.
+
+A sample whose bytes are damaged is damaged tomorrow, too. A mount that is away, memory that is short, or a worker that
+died says nothing of the sample: it is tried again, and never kept as finished.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_MEMORY = re.compile(r"out of memory|not enough memory|can.t allocate memory|insufficient memory|bad alloc", re.I)
+
+
+class PassingError(RuntimeError):
+    """Something failed that may succeed when it is tried again."""
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether an error is of the moment: input or output, memory, a timeout."""
+    if isinstance(error, PassingError | OSError | MemoryError | TimeoutError):
+        return True
+    return isinstance(error, RuntimeError) and bool(_MEMORY.search(str(error)))
+
+
+def check_gone(path: Path, root: Path) -> None:
+    """After a file was not found: raise PassingError unless it is not there for good, below a folder that is there.
+
+    A link to what is not there, or a file that is there by now, is a disk that was away for a moment.
+    """
+    if path.exists() or path.is_symlink() or not root.is_dir():
+        raise PassingError(f"{path}: could not be read a moment ago (is its disk, or its mount, away?)")
+
+
+def in_words(error: BaseException) -> str:
+    """An error as a reason: the same in every run and on every machine, without addresses and without paths."""
+    text = re.sub(r"\b0x[0-9a-fA-F]+", "…", " ".join(str(error).split()))
+    text = re.sub(r"(?<![\w.])(/[\w.@~+-]+){2,}", lambda found: Path(found[0]).name, text)
+    return f"error: {type(error).__name__}: {text[:300]}"
