@@ -19,6 +19,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -32,7 +33,7 @@ from tests.small_run import inside
 
 from ffhq_uv.archive.writing import encode_png, write_bytes
 from ffhq_uv.chain.chain import SCHEMA, Sample, _one_by_one_if_it_fails
-from ffhq_uv.config import read
+from ffhq_uv.config import Config, read
 from ffhq_uv.generator.recorded import RecordedGenerator
 from ffhq_uv.shards.run import running
 from ffhq_uv.shards.work import Work
@@ -113,9 +114,15 @@ def make(work: Work, shard: Shard) -> tuple[pl.DataFrame, list[Path]]:
     return pl.DataFrame([sample.row() for sample in samples], SCHEMA), written
 
 
+@cache
+def configured() -> Config:
+    """Read once: faults are for what a run does after that."""
+    return read(["engine=serial"])
+
+
 def run(folder: Path) -> dict[str, Any]:
     """What a run gives: rows, and the maps that are kept with them."""
-    with inside(folder), running("measure", read(["engine=serial"]), SCHEMA) as started:
+    with inside(folder), running("measure", configured(), SCHEMA) as started:
         rows = started.rows(make, shards(SAMPLES, 3))
         assert rows is not None
         maps = {path.name: path.read_bytes() for path in sorted((started.work.folder / "maps").glob("[!.]*.png"))}
