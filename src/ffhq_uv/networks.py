@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import fuse_conv_bn_eval
 
 from ffhq_uv.formats.unpickle import UnpickleError, load_torch
 
@@ -80,9 +82,24 @@ def with_weights(make: Callable[[], Network], state: State, path: Path) -> Netwo
             raise WeightsError(f"{what}: {name} has shape {tuple(state[name].shape)}, expected {tuple(value.shape)}")
     network.load_state_dict(state, strict=True, assign=True)
     del state  # where the caller keeps none either, each weight's old form goes as soon as the new one is there
-    # Channels last: on a CPU, parsing a face of 1024 takes 0.5 s instead of 0.8 (most of it in resizing and argmax).
+    # Channels last: on a CPU the convolutions of a network take four fifths of the time.
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.eval().requires_grad_(False)
+
+
+def folded(network: Network) -> Network:
+    """The network with every batch normalisation folded into the convolution that stands before it among its children.
+
+    Only for networks that also run them in that order. Outputs move in the last bits.
+    """
+    for module in list(network.modules()):
+        children = list(module.named_children())
+        for (name, conv), (after, norm) in pairwise(children):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                fused = fuse_conv_bn_eval(conv, norm).requires_grad_(False)
+                setattr(module, name, fused.to(memory_format=torch.channels_last))
+                setattr(module, after, nn.Identity())
+    return network
 
 
 def usable_device(name: str) -> torch.device:

@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from ffhq_uv.analysis.parsing import BiSeNet, FaceParser, resized
+from ffhq_uv.analysis.class_map import class_map, resized
+from ffhq_uv.analysis.parsing import BiSeNet, FaceParser
 from ffhq_uv.analysis.skin import eye_margin
-from ffhq_uv.networks import with_weights
+from ffhq_uv.networks import folded, with_weights
 from published_networks import Plain, bisenet, random_state
 
 
@@ -79,3 +80,26 @@ def test_the_margin_is_odd_and_in_proportion(size: int) -> None:
     assert eye_margin(1024) == 11
     assert eye_margin(size) % 2 == 1
     assert abs(eye_margin(size) - 11 * size / 1024) <= 1
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(3, 17), st.integers(3, 40), st.integers(3, 40))
+def test_the_class_map_is_that_of_the_resized_scores(seed: int, side: int, height: int, width: int) -> None:
+    scores = torch.randn(2, 19, side, side, generator=torch.Generator().manual_seed(seed))
+    plain = resized(scores, height, width).argmax(1)
+    assert (class_map(scores, height, width) == plain).float().mean() > 0.995
+
+
+def test_the_class_map_of_smooth_scores_is_exact() -> None:
+    coarse = torch.randn(1, 19, 9, 9, generator=torch.Generator().manual_seed(3))
+    scores = functional.interpolate(coarse, size=(128, 128), mode="bilinear", align_corners=True)
+    plain = resized(scores, 256, 256).argmax(1)
+    assert (class_map(scores, 256, 256) == plain).float().mean() >= 1 - 1e-5
+
+
+def test_folding_moves_scores_in_their_last_bits_only() -> None:
+    network = with_weights(BiSeNet, random_state(bisenet()), Path("79999_iter.pth"))
+    x = torch.randn(1, 3, 64, 96, generator=torch.Generator().manual_seed(2))
+    with torch.inference_mode():
+        plain = network(x)
+        assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded(network).cp.modules())
+        torch.testing.assert_close(network(x), plain, atol=1e-4 * float(plain.abs().max()), rtol=0)

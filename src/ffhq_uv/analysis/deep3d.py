@@ -19,7 +19,7 @@ from ffhq_uv.analysis.placement import Head, Unusable, place_all, view_names
 from ffhq_uv.analysis.skin import eye_margin, masks
 from ffhq_uv.camera import Alignment
 from ffhq_uv.geometry import Geometry
-from ffhq_uv.networks import inference, usable_device
+from ffhq_uv.networks import folded, inference, usable_device
 
 DEEP3D = "deep3d_model/epoch_latest.pth"
 PARSING = "parsing_model/79999_iter.pth"
@@ -48,7 +48,7 @@ class Deep3DAnalysis:
         self.model = MorphableModel.load(topo_assets / MODEL).to(self._device)
         self.points = DetectedPoints(checkpoints / LANDMARKS, fallback)
         self._model_points = load_model_points(topo_assets / MODEL_POINTS)
-        self._network = load_deep3d(checkpoints / DEEP3D).to(self._device)
+        self._network = folded(load_deep3d(checkpoints / DEEP3D)).to(self._device)
         self._parser = FaceParser(checkpoints / PARSING, device)
         for basis, layer in (("identity", "0"), ("expression", "1.0")):
             predicted = self._network.get_parameter(f"final_layers.{layer}.bias").shape[0]

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ffhq_uv.analysis.class_map import class_map, resized
 from ffhq_uv.analysis.resnet import resnet18
-from ffhq_uv.networks import inference, portions, read_state, usable_device, with_weights
+from ffhq_uv.networks import folded, inference, portions, read_state, usable_device, with_weights
 
 CLASSES = 19
 SIZE = 512
@@ -121,13 +122,13 @@ class FaceParser:
 
     def __init__(self, path: Path, device: str) -> None:
         self._device = usable_device(device)
-        self._network = with_weights(BiSeNet, read_state(path), path).to(self._device)
+        self._network = folded(with_weights(BiSeNet, read_state(path), path)).to(self._device)
 
     def __call__(self, faces: Tensor) -> Tensor:
         """Classes uint8 [B, H, W] (0..18) of faces uint8 RGB [B, H, W, 3].
 
         As upstream does, the face is resized to 512 (bilinear, without smoothing) and cut to whole grey levels, and the
-        scores, not the classes, are resized back: 80 MB for a face of 1024.
+        scores, not the classes, are resized back (`class_map`).
         """
         with inference():
             return torch.cat([self._some(part.to(self._device)) for part in portions(faces, self._device)])
@@ -136,12 +137,7 @@ class FaceParser:
         levels = resized(faces.movedim(3, 1).float(), SIZE, SIZE).floor() / 255
         mean, std = (levels.new_tensor(values).view(3, 1, 1) for values in (MEAN, STD))
         scores = self._network((levels - mean) / std)
-        return resized(scores, *faces.shape[1:3]).argmax(1).to(torch.uint8)
-
-
-def resized(images: Tensor, height: int, width: int) -> Tensor:
-    """Images [B, C, H, W] at another size as OpenCV's INTER_LINEAR does it: no smoothing, pixel centres at halves."""
-    return functional.interpolate(images, size=(height, width), mode="bilinear", align_corners=False)
+        return class_map(scores, *faces.shape[1:3])
 
 
 def mean(features: Tensor) -> Tensor:
