@@ -97,7 +97,7 @@ def folded(network: Network) -> Network:
         for (name, conv), (after, norm) in pairwise(children):
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 fused = fuse_conv_bn_eval(conv, norm).requires_grad_(False)
-                setattr(module, name, fused.to(memory_format=torch.channels_last))
+                setattr(module, name, fused.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
                 setattr(module, after, nn.Identity())
     return network
 
