@@ -16,6 +16,7 @@ ROOMS = {
     "tools": {
         "command",
         "chain",
+        "page",
         "figures",
         "shards",
         "checkpoints",
@@ -29,6 +30,7 @@ ROOMS = {
     "command": set(),
     # what stages and tools are made of
     "chain": {"shards", "store", "<faces>"},
+    "page": {"chain", "figures", "shards", "store", "selection", "analysis", "texture", "quality", "archive"},
     "figures": {"store", "selection"},
     "shards": {"checkpoints", "store", "engine"},
     "checkpoints": {"store", "<faces>"},

@@ -183,7 +183,7 @@ class Run:
 
 
 @contextlib.contextmanager
-def running(stage: str, config: Config, schema: Schema) -> Iterator[Run]:
+def running(stage: str, config: Config, schema: Schema, key: str | None = None) -> Iterator[Run]:
     """A run of a stage. What it finishes is found again by the next one, if this one is killed or fails.
 
     Raises RuntimeError if another run is at the same work, ConfigError for an engine that is not there, and OSError,
@@ -193,7 +193,7 @@ def running(stage: str, config: Config, schema: Schema) -> Iterator[Run]:
     engine = build_engine(config.engine)
     with contextlib.ExitStack() as opened:
         try:
-            work = opened.enter_context(work_on(stage, key_of(stage, config), part))
+            work = opened.enter_context(work_on(stage, key or key_of(stage, config), part))
             log = opened.enter_context(_log(stage, part, anew=not work.begun()))
             opened.enter_context(engine)
             bar = opened.enter_context(progress(0, stage))
