@@ -85,7 +85,7 @@ class Browser:
         """Open a page of the disk and wait until it is ready."""
         self.call("Page.navigate", url="about:blank")
         self.call("Page.navigate", url=path.resolve().as_uri() + state)
-        self.wait("document.documentElement?.dataset.ready === 'yes'")
+        self.wait("document.documentElement?.dataset.ready === 'yes'", fails=True)
 
     def run(self, script: str) -> Any:
         """The value of an expression; a promise's once it is kept. RuntimeError if it throws."""
@@ -94,11 +94,15 @@ class Browser:
             raise RuntimeError(result["exceptionDetails"].get("exception", {}).get("description", str(result)))
         return result["result"].get("value")
 
-    def wait(self, condition: str, seconds: float = 30) -> None:
-        """Wait until an expression is true. AssertionError, with the scripts' errors, if it is not in time."""
+    def wait(self, condition: str, seconds: float = 30, *, fails: bool = False) -> None:
+        """Wait until an expression is true. AssertionError, with the scripts' errors, if it is not in time.
+
+        fails    also at the first error of a script
+        """
         end = time.monotonic() + seconds
         while not self.run(condition):
-            assert time.monotonic() < end, f"{condition} never came true; errors: {self.errors}"
+            late = time.monotonic() > end or (fails and self.errors)
+            assert not late, f"{condition} never came true; errors: {self.errors}"
             time.sleep(0.03)
 
     def look_like(self, width: int, height: int, *, dark: bool = False) -> None:

@@ -163,8 +163,8 @@ function drawCommand() {
   find('command').textContent = ['dvc exp run', ...changes.map(change => `-S ${change}`)].join(' ');
   const {gained, lost} = now;
   const other = sameAsRun(state.before) ? 'the run' : 'the pinned bounds';
-  const changes = [gained && `${count(gained)} ${gained === 1 ? 'comes' : 'come'} back`, lost && `${count(lost)} ${lost === 1 ? 'goes' : 'go'}`].filter(Boolean);
-  find('effect').textContent = changes.length ? `Against ${other}: ${changes.join(', ')}.` : `The same maps as ${other}.`;
+  const verdicts = [gained && `${count(gained)} ${gained === 1 ? 'comes' : 'come'} back`, lost && `${count(lost)} ${lost === 1 ? 'goes' : 'go'}`].filter(Boolean);
+  find('effect').textContent = verdicts.length ? `Against ${other}: ${verdicts.join(', ')}.` : `The same maps as ${other}.`;
   find('reset').hidden = sameAsRun(state.bounds) && sameAsRun(state.before);
   find('pinned').textContent = sameAsRun(state.before) ? 'compared with the run' : `compared with pinned bounds, which keep ${count(now.keptBefore)}`;
 }
