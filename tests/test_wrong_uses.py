@@ -30,6 +30,7 @@ ANYWHERE = [
     ("convert-checkpoint a", "target: is missing"),
     ("convert-checkpoint a b c", "c: no word of this tool's"),
     ("export out=x", "sample=ID"),
+    ("look details=3", "out: is missing"),
     # keys, groups and members
     ("filter filter.bs_eror.max=3", "bs_error, expression, light"),
     ("filter sed=3", "seed, shard, source"),
