@@ -19,6 +19,17 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
+LONG = {"small_run", "landmark_model", "strangers"}
+"""Fixtures that take longer than ten seconds: their tests are marked slow."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of long fixtures slow, so that `make quick` leaves them out."""
+    for item in items:
+        if LONG & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def studio_assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The studio's topo_assets/."""
