@@ -23,6 +23,7 @@ from ffhq_uv.archive.containers import ArchiveError, Archives
 from ffhq_uv.archive.latents import decode_latent
 from ffhq_uv.chain.chain import build
 from ffhq_uv.config import Config
+from ffhq_uv.faults import in_words, is_passing
 from ffhq_uv.formats.checksum import sha256_of
 from ffhq_uv.geometry import FRONT, VIEWS
 from ffhq_uv.page.head import Holes, closed, holes, positions, topology
@@ -152,7 +153,7 @@ def read_or_reason(archives: Archives, location: str | None) -> tuple[NDArray[np
         return None, "no UV map"
     try:
         return read_uv_map(archives, location), None
-    except (ArchiveError, OSError) as error:
+    except ArchiveError as error:
         return None, str(error)
 
 
@@ -186,10 +187,10 @@ def _heads_one_by_one_if_it_fails(config: Config, shard: Shard, archives: Archiv
     try:
         return _heads(config, shard, archives, batch)
     except Exception as error:
-        if isinstance(error, OSError) and files.cannot_write(error):
+        if is_passing(error):
             raise
         if len(batch) == 1:
-            return [(batch[0], None, [], f"No head could be made: {type(error).__name__}: {error}.")]
+            return [(batch[0], None, [], f"No head could be made: {in_words(error)}.")]
     return [head for place in batch for head in _heads_one_by_one_if_it_fails(config, shard, archives, [place])]
 
 
