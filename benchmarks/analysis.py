@@ -28,8 +28,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from ffhq_uv.analysis.deep3d import DEEP3D, LANDMARKS, MODEL, PARSING, Deep3DAnalysis
+from ffhq_uv.analysis.deep3d import DEEP3D, MODEL, PARSING, Deep3DAnalysis
 from ffhq_uv.analysis.deep3d_network import load_deep3d
+from ffhq_uv.analysis.landmark_files import LANDMARKS
 from ffhq_uv.analysis.landmarks import DlibLandmarks
 from ffhq_uv.analysis.parsing import FaceParser
 from ffhq_uv.engine.worker import one_thread

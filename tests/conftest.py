@@ -52,7 +52,7 @@ def strangers(studio_assets: Path) -> Faces:
 def landmark_model(studio_assets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small ``shape_predictor_68_face_landmarks.dat`` in its published place; skips without dlib."""
     dlib = pytest.importorskip("dlib", reason="the extra landmarks is not installed")
-    from ffhq_uv.analysis.deep3d import LANDMARKS
+    from ffhq_uv.analysis.landmark_files import LANDMARKS
     from studio_landmarks import people, train
 
     path = tmp_path_factory.mktemp("dlib") / LANDMARKS

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ffhq_uv.analysis.deep3d import LANDMARKS
+from ffhq_uv.analysis.landmark_files import LANDMARKS
 from ffhq_uv.analysis.landmarks import dlib
 from ffhq_uv.studio.assets import write_assets
 from published_networks import write_checkpoints

@@ -125,21 +125,29 @@ class StyleGAN2Generator(Section):
 Generator = Annotated[StudioGenerator | RecordedGenerator | StyleGAN2Generator, Field(discriminator="name")]
 
 
+Refine = Literal["none", "landmarks"]
+
+
 class StudioAnalysis(Section):
     name: Literal["studio"]
+    refine: Refine
     noise: Annotated[float, Field(ge=0)]
+    landmark_noise: Annotated[float, Field(ge=0)]
 
 
 class RecordedAnalysis(Section):
     name: Literal["recorded"]
+    refine: Refine
 
 
 class Landmarks(Section):
     fallback: Literal["none", "mean"]
+    correction: Literal["upstream", "none"]
 
 
 class Deep3DAnalysis(Section):
     name: Literal["deep3d"]
+    refine: Refine
     device: str
     landmarks: Landmarks
 

@@ -34,7 +34,7 @@ class Geometry:
                  None: the analysis does not know
     mouth        bool    [B, V, H, W], pixels that show the inside of the mouth; likewise
     error        float32 [B, V], how far a landmark is still expected to be off (posterior RMS), pixels of the face;
-                 None: nothing is known
+                 NaN, or None in place of the tensor: nothing is known
     """
 
     xy: Tensor

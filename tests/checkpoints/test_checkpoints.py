@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from ffhq_uv.analysis.alignment import five_points
-from ffhq_uv.analysis.deep3d import DEEP3D, LANDMARKS, PARSING, Deep3DAnalysis
+from ffhq_uv.analysis.deep3d import DEEP3D, PARSING, Deep3DAnalysis
+from ffhq_uv.analysis.landmark_files import LANDMARKS
 from ffhq_uv.checkpoints import needs
 from ffhq_uv.checkpoints.condition import examine
 from ffhq_uv.checkpoints.needs import require, with_own_files
@@ -162,6 +163,26 @@ class TestRandomCheckpoints:
         assert one.reasons[0] in (None, "no_skin:front")
         with pytest.raises(ValueError, match="expected 'none' or 'mean'"):
             Deep3DAnalysis(*folders, device="cpu", fallback="guess")  # type: ignore[arg-type]
+
+    def test_a_head_is_refined_by_the_landmarks_that_are_found(
+        self, published: dict[str, Path], strangers: Faces
+    ) -> None:
+        folders = published["checkpoints"], published["topo_assets"]
+        faces, latents = strangers.faces[:1].clone(), strangers.latents[:1]
+        faces[0, 0] = 127
+        plain = Deep3DAnalysis(*folders, device="cpu", fallback="mean", correction="none")(faces, latents, ["000100"])
+        analyse = Deep3DAnalysis(*folders, device="cpu", fallback="mean", correction="none", refine=True)
+        refined = analyse(faces, latents, ["000100"])
+        if refined.reasons[0] is not None:
+            pytest.skip(f"the random parser found nothing: {refined.reasons[0]}")
+        assert plain.error is None
+        assert refined.error is not None
+        assert refined.error.isfinite().all()
+        marks = torch.from_numpy(strangers.landmarks[:1, 1:, 17:])
+        before, after = (
+            (found.xy[:, 1:, analyse.model.keypoints[17:]] - marks).norm(dim=-1).mean() for found in (plain, refined)
+        )
+        assert after < 0.5 * before
 
     def test_a_network_of_another_model_is_refused(self, published: dict[str, Path], tmp_path: Path) -> None:
         shutil.copytree(published["checkpoints"], tmp_path / "checkpoints")

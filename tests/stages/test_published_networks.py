@@ -12,7 +12,8 @@ import pytest
 import torch
 from tests.small_run import SMALL, STAGES, inside, run
 
-from ffhq_uv.analysis.deep3d import DEEP3D, LANDMARKS
+from ffhq_uv.analysis.deep3d import DEEP3D
+from ffhq_uv.analysis.landmark_files import LANDMARKS
 from ffhq_uv.chain.chain import build
 from ffhq_uv.config import read
 from ffhq_uv.formats.png import read_png

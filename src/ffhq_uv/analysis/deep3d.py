@@ -13,9 +13,11 @@ from torch import Tensor
 from ffhq_uv.analysis.alignment import AlignmentError, align, cut, load_model_points
 from ffhq_uv.analysis.deep3d_network import Coefficients, load_deep3d
 from ffhq_uv.analysis.five_points import DetectedPoints, Fallback
+from ffhq_uv.analysis.landmark_correction import Correction
 from ffhq_uv.analysis.morphable import MorphableModel
 from ffhq_uv.analysis.parsing import FaceParser
 from ffhq_uv.analysis.placement import Head, Unusable, place_all, view_names
+from ffhq_uv.analysis.refine import Refiner
 from ffhq_uv.analysis.skin import eye_margin, masks
 from ffhq_uv.camera import Alignment
 from ffhq_uv.geometry import Geometry
@@ -23,7 +25,6 @@ from ffhq_uv.networks import folded, inference, usable_device
 
 DEEP3D = "deep3d_model/epoch_latest.pth"
 PARSING = "parsing_model/79999_iter.pth"
-LANDMARKS = "dlib_model/shape_predictor_68_face_landmarks.dat"
 MODEL = "hifi3dpp_model_info.mat"
 MODEL_POINTS = "similarity_Lm3D_all.mat"
 
@@ -31,22 +32,34 @@ MODEL_POINTS = "similarity_Lm3D_all.mat"
 class Deep3DAnalysis:
     """Upstream's step 4 up to the geometry, with dlib's landmarks in place of two TensorFlow graphs.
 
-    checkpoints   the published folder, of which `DEEP3D`, `PARSING` and `LANDMARKS` are used
+    checkpoints   the published folder, of which `DEEP3D`, `PARSING` and dlib's model are used
     topo_assets   the published folder, of which `MODEL` and `MODEL_POINTS` are used
     device        where the networks run; landmarks and crops are made on the CPU
     fallback      what becomes of a face in which no detector finds one: "none": the sample gets the reason
                   ``no_landmarks:left``; "mean": its points are guessed at their mean place in aligned faces, and the
                   sample gets the note ``landmarks_guessed:left``
+    correction    of dlib's landmarks, see `DetectedPoints`
+    refine        whether to move the heads to the landmarks
 
     Further reasons: ``landmarks_degenerate:left``, ``no_skin:left``, ``analysis_nonfinite:left``,
     ``head_behind_camera:left``. Raises FileNotFoundError, ValueError or RuntimeError for a file or package that is
     missing or not usable.
     """
 
-    def __init__(self, checkpoints: Path, topo_assets: Path, *, device: str, fallback: Fallback = "none") -> None:
+    def __init__(
+        self,
+        checkpoints: Path,
+        topo_assets: Path,
+        *,
+        device: str,
+        fallback: Fallback = "none",
+        correction: Correction = "upstream",
+        refine: bool = False,
+    ) -> None:
         self._device = usable_device(device)
         self.model = MorphableModel.load(topo_assets / MODEL).to(self._device)
-        self.points = DetectedPoints(checkpoints / LANDMARKS, fallback)
+        self._refine = Refiner(self.model) if refine else None
+        self.points = DetectedPoints(checkpoints, fallback, correction)
         self._model_points = load_model_points(topo_assets / MODEL_POINTS)
         self._network = folded(load_deep3d(checkpoints / DEEP3D)).to(self._device)
         self._parser = FaceParser(checkpoints / PARSING, device)
@@ -76,8 +89,8 @@ class Deep3DAnalysis:
         """What is found in one sample's faces uint8 [V, H, W, 3]."""
         names = view_names(len(faces))
         pictures = np.ascontiguousarray(faces.cpu().numpy())
-        guessed: list[str] = []
-        alignments = [self._align(face, view, guessed) for view, face in zip(names, pictures, strict=True)]
+        landmarks = [self.points.landmarks(face, view) for view, face in zip(names, pictures, strict=True)]
+        alignments = [self._align(*view) for view in zip(pictures, names, landmarks, strict=True)]
         crops = np.stack([cut(face, alignment) for face, alignment in zip(pictures, alignments, strict=True)])
         inputs = torch.from_numpy(crops).to(self._device).movedim(3, 1).float() / 255
         found = self._network.coefficients(inputs)
@@ -87,17 +100,19 @@ class Deep3DAnalysis:
                 raise Unusable(f"analysis_nonfinite:{view}")
             if not skin[at].any():
                 raise Unusable(f"no_skin:{view}")
+        guessed = [view for view, points in zip(names, landmarks, strict=True) if points is None]
         note = f"landmarks_guessed:{','.join(guessed)}" if guessed else None
-        return Head(
+        head = Head(
             found.identity, found.expression, found.angle, found.translation, alignments, skin, eyes, mouth, note
         )
+        if self._refine is None:
+            return head
+        return self._refine(head, np.stack([np.full((68, 2), np.nan) if x is None else x for x in landmarks]))
 
-    def _align(self, face: NDArray[np.uint8], view: str, guessed: list[str]) -> Alignment:
-        """One face's alignment; a view whose landmarks had to be guessed is added to ``guessed``."""
+    def _align(self, face: NDArray[np.uint8], view: str, landmarks: NDArray[np.float64] | None) -> Alignment:
+        """One face's alignment by its landmarks [68, 2]; None: they are guessed."""
         height, width = face.shape[:2]
-        points, is_guess = self.points.of(face, view)
-        if is_guess:
-            guessed.append(view)
+        points = self.points.five(face, view, landmarks)
         upwards = np.stack([points[:, 0], height - 1 - points[:, 1]], axis=1)
         try:
             return align(upwards, self._model_points, width, height)

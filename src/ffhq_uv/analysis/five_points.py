@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ffhq_uv.analysis.alignment import Floats, aligned_points, five_points
+from ffhq_uv.analysis.landmark_correction import Correction, as_upstream
+from ffhq_uv.analysis.landmark_files import DETECTOR, LANDMARKS, located
 from ffhq_uv.analysis.landmarks import DlibLandmarks
 from ffhq_uv.analysis.placement import Unusable
 from ffhq_uv.analysis.recorded import RecordedAnalysis
@@ -47,26 +49,41 @@ class Finder(Protocol):
 class DetectedPoints:
     """dlib's landmarks.
 
-    fallback   what becomes of a face in which no detector finds one: "none": the reason ``no_landmarks:front``;
-               "mean": its points are guessed at their mean place in aligned faces, and noted
+    checkpoints  the published folder, see `landmark_files`
+    fallback     what becomes of a face in which no detector finds one: "none": the reason ``no_landmarks:front``;
+                 "mean": its points are guessed at their mean place in aligned faces, and noted
+    correction   "upstream": dlib's landmarks are moved to where upstream's detector marks them; "none": as they are
 
     Raises what `DlibLandmarks` does.
     """
 
-    def __init__(self, path: Path, fallback: Fallback = "none") -> None:
+    def __init__(self, checkpoints: Path, fallback: Fallback = "none", correction: Correction = "upstream") -> None:
         if fallback not in ("none", "mean"):
             raise ValueError(f"fallback {fallback!r}: expected 'none' or 'mean'")
-        self._landmarks = DlibLandmarks(path)
+        if correction not in ("upstream", "none"):
+            raise ValueError(f"correction {correction!r}: expected 'upstream' or 'none'")
+        self._landmarks = DlibLandmarks(located(checkpoints, LANDMARKS), located(checkpoints, DETECTOR))
         self._fallback = fallback
+        self._correct = correction == "upstream"
+
+    def landmarks(self, face: NDArray[np.uint8], view: str) -> Floats | None:
+        """The 68 landmarks [68, 2] (column, row) of a face uint8 [H, W, 3]; None: to be guessed. Raises Unusable."""
+        landmarks = self._landmarks(face)
+        if landmarks is None and self._fallback == "none":
+            raise Unusable(f"no_landmarks:{view}")
+        return as_upstream(landmarks) if landmarks is not None and self._correct else landmarks
 
     def of(self, face: NDArray[np.uint8], view: str) -> tuple[Floats, bool]:
         """The points [5, 2] (column, row) of a face uint8 [H, W, 3], and whether they are guessed. Raises Unusable."""
-        landmarks = self._landmarks(face)
-        if landmarks is not None:
-            return five_points(torch.from_numpy(landmarks)).numpy(), False
-        if self._fallback == "none":
-            raise Unusable(f"no_landmarks:{view}")
-        return aligned_points(view, face.shape[1], face.shape[0]), True
+        landmarks = self.landmarks(face, view)
+        return self.five(face, view, landmarks), landmarks is None
+
+    @staticmethod
+    def five(face: NDArray[np.uint8], view: str, landmarks: Floats | None) -> Floats:
+        """The points [5, 2] of a face by its landmarks [68, 2], or their guess."""
+        if landmarks is None:
+            return aligned_points(view, face.shape[1], face.shape[0])
+        return five_points(torch.from_numpy(landmarks)).numpy()
 
     def __call__(self, faces: Tensor, latents: Tensor, ids: Sequence[str]) -> FivePoints:
         """See `Finder`; only the pictures are used."""

@@ -29,6 +29,8 @@ class Head:
     skin         bool [V, H, W]
     eyes, mouth  bool [V, H, W], see `Geometry`
     note         what to know about a sample that is fine otherwise, or None
+    shape        float32 [N, 3], vertices in place of those that the coefficients make, or None
+    error        float32 [V], see `Geometry`, or None: nothing is known
     """
 
     identity: Tensor
@@ -40,6 +42,8 @@ class Head:
     eyes: Tensor
     mouth: Tensor
     note: str | None = None
+    shape: Tensor | None = None
+    error: Tensor | None = None
 
 
 def place(model: MorphableModel, head: Head) -> tuple[Tensor, Tensor, Tensor]:
@@ -47,14 +51,19 @@ def place(model: MorphableModel, head: Head) -> tuple[Tensor, Tensor, Tensor]:
 
     Pixels are clipped to the face, as upstream does.
     """
-    shape = model.shape(head.identity, head.expression)
+    xy, depth, normals = land(model, head)
+    largest = xy.new_tensor([[[alignment.width - 1, alignment.height - 1]] for alignment in head.alignments])
+    return torch.minimum(xy.clamp(min=0), largest), depth, normals
+
+
+def land(model: MorphableModel, head: Head) -> tuple[Tensor, Tensor, Tensor]:
+    """What `place` returns, not clipped."""
+    shape = model.shape(head.identity, head.expression) if head.shape is None else head.shape
     crop, depth = project(shape, head.angle, head.translation)
     views = zip(head.alignments, crop, strict=True)
     xy = torch.stack([alignment.crop_to_image(view) for alignment, view in views])
-    largest = xy.new_tensor([[[alignment.width - 1, alignment.height - 1]] for alignment in head.alignments])
     normals = vertex_normals(shape, model.triangles, model.vertex_faces)
-    turned = normals @ rotation(head.angle).transpose(-1, -2)
-    return torch.minimum(xy.clamp(min=0), largest), depth, turned
+    return xy, depth, normals @ rotation(head.angle).transpose(-1, -2)
 
 
 def place_all(model: MorphableModel, heads: Sequence[Head | str], views: int, height: int, width: int) -> Geometry:
@@ -70,6 +79,7 @@ def place_all(model: MorphableModel, heads: Sequence[Head | str], views: int, he
     identity = torch.zeros(batch, views, model.identity.shape[1], device=device)
     expression = torch.zeros(batch, views, model.expression.shape[1], device=device)
     reasons = [head if isinstance(head, str) else None for head in heads]
+    error = torch.full((batch, views), torch.nan, device=device)
     for row, head in enumerate(heads):
         if isinstance(head, str):
             continue
@@ -80,9 +90,21 @@ def place_all(model: MorphableModel, heads: Sequence[Head | str], views: int, he
         xy[row], depth[row], normals[row] = placed
         identity[row], expression[row] = head.identity, head.expression
         skin[row], eyes[row], mouth[row] = head.skin, head.eyes, head.mouth
+        if head.error is not None:
+            error[row] = head.error
     notes = tuple(None if isinstance(head, str) else head.note for head in heads)
     return Geometry(
-        xy, depth, normals, skin, identity, expression, tuple(reasons), notes if any(notes) else None, eyes, mouth
+        xy,
+        depth,
+        normals,
+        skin,
+        identity,
+        expression,
+        tuple(reasons),
+        notes if any(notes) else None,
+        eyes,
+        mouth,
+        None if error.isnan().all() else error,
     )
 
 

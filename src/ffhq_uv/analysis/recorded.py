@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ffhq_uv.analysis.morphable import MorphableModel
 from ffhq_uv.analysis.placement import Head, Unusable, place_all
+from ffhq_uv.analysis.refine import Refiner
 from ffhq_uv.analysis.skin import masks
 from ffhq_uv.camera import Alignment
 from ffhq_uv.faults import PassingError, check_gone
@@ -31,13 +32,16 @@ class MissingPart(Unusable):
 class RecordedAnalysis:
     """Reads ``dataset_project/unwrap_texture/<id>/<id>_final_*``: coeffs, trans_params and seg_result.
 
+    refine   whether to move the heads to the saved landmarks, ``lm68_2d``
+
     Only samples with three views were analysed. Reasons: ``missing_analysis:coeffs``, ``missing_view:left``,
     ``analysis_unreadable:trans_params: ...``, ``analysis_nonfinite:left``, ``no_skin:left``.
     """
 
-    def __init__(self, archives: Path, topo_assets: Path) -> None:
+    def __init__(self, archives: Path, topo_assets: Path, *, refine: bool = False) -> None:
         self._folder = archives / "dataset_project" / "unwrap_texture"
         self._model = MorphableModel.load(topo_assets / "hifi3dpp_model_info.mat")
+        self._refine = Refiner(self._model) if refine else None
 
     def __call__(self, faces: Tensor, latents: Tensor, ids: Sequence[str]) -> Geometry:
         """The geometry of faces uint8 [B, V, H, W, 3] by their samples' ids; ``latents`` are not used.
@@ -68,10 +72,16 @@ class RecordedAnalysis:
     def _head(self, id: str, views: int, height: int, width: int) -> Head | str:
         try:
             coefficients, alignments, parsed = self._read(id, views, height, width)
+            identity, expression, angle, translation = (coefficients[kind] for kind in ("id", "exp", "angle", "trans"))
+            head = Head(identity, expression, angle, translation, alignments, *parsed)
+            if self._refine is None:
+                return head
+            landmarks = self.landmarks(id, height)
+            if landmarks is None:
+                raise MissingPart("missing_analysis:lm68_2d")
+            return self._refine(head, landmarks)
         except Unusable as error:
             return str(error)
-        identity, expression, angle, translation = (coefficients[kind] for kind in ("id", "exp", "angle", "trans"))
-        return Head(identity, expression, angle, translation, alignments, *parsed)
 
     def _read(self, id: str, views: int, height: int, width: int) -> tuple[dict[str, Tensor], list[Alignment], Tensor]:
         """One sample's coefficients [V, ...], alignments, and its skin, eyes and mouth [3, V, H, W]."""

@@ -7,15 +7,18 @@ files (`MorphableModel`, `camera`) like any other analysis's. The skin mask is e
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from zlib import crc32
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ffhq_uv.analysis.morphable import MorphableModel
-from ffhq_uv.camera import project, rotation, vertex_normals
+from ffhq_uv.analysis.placement import Head, land
+from ffhq_uv.analysis.refine import Refiner
 from ffhq_uv.geometry import Geometry
 from ffhq_uv.studio.codes import Codes
 from ffhq_uv.studio.head import head
@@ -30,12 +33,16 @@ class StudioAnalysis:
     noise           standard deviation of the error of every 3DMM coefficient, in standard deviations of that
                     coefficient among people (expression: in full expressions); drawn for each view on its own
     seed            seed of that noise, together with the sample's id
+    landmark_noise  standard deviation of the landmarks' error in x and y, pixels of a face of 1024, by which the heads
+                    are refined; None: they are not
     """
 
-    def __init__(self, topo_assets: Path, noise: float, seed: int) -> None:
+    def __init__(self, topo_assets: Path, noise: float, seed: int, landmark_noise: float | None = None) -> None:
         self.model = MorphableModel.load(topo_assets / "hifi3dpp_model_info.mat")
         self.noise = noise
         self.seed = seed
+        self._landmark_noise = landmark_noise
+        self._refine = None if landmark_noise is None else Refiner(self.model)
 
     def __call__(self, faces: Tensor, latents: Tensor, ids: Sequence[str]) -> Geometry:
         """See `analysis.Analysis`. A code that is not finite gives the reason ``latent_nonfinite``."""
@@ -49,32 +56,43 @@ class StudioAnalysis:
         normals = torch.zeros(batch, views, count, 3)
         masks = torch.zeros(3, batch, views, height, width, dtype=torch.bool)
         identity, expression = (torch.zeros(batch, views, size) for size in sizes)
+        error = None if self._refine is None else torch.full((batch, views), torch.nan)
         reasons: list[str | None] = [None] * batch
         codes = latents.detach().cpu().numpy()
         for row in range(batch):
             if not np.isfinite(codes[row]).all():
                 reasons[row] = "latent_nonfinite"
                 continue
-            identity[row], expression[row] = self._coefficients(codes[row], ids[row])
-            vertices = self.model.shape(identity[row], expression[row])
-            angle, translation = poses(codes[row])
-            crop, depth[row] = project(vertices, angle, translation)
-            xy[row] = alignment(height).crop_to_image(crop)
-            turn = rotation(angle).transpose(-1, -2)
-            normals[row] = vertex_normals(vertices, self.model.triangles, self.model.vertex_faces) @ turn
             masks[:, row] = torch.from_numpy(face_masks(list(codes[row]), height))
-        skin, eyes, mouth = masks
-        geometry = Geometry(xy, depth, normals, skin, identity, expression, tuple(reasons), eyes=eyes, mouth=mouth)
+            exact, found = self._coefficients(codes[row], ids[row])
+            one = Head(*found, *poses(codes[row]), [alignment(height)] * views, *masks[:, row])
+            if self._refine is not None and error is not None:
+                one = self._refine(one, self._landmarks(replace(one, shape=self.model.shape(*exact)), ids[row]))
+                error[row] = one.error if one.error is not None else torch.nan
+            xy[row], depth[row], normals[row] = land(self.model, one)
+            identity[row], expression[row] = one.identity, one.expression
+        geometry = Geometry(xy, depth, normals, masks[0], identity, expression, tuple(reasons), None, *masks[1:], error)
         return geometry.to(latents.device)
 
-    def _coefficients(self, views: Codes, id: str) -> tuple[Tensor, Tensor]:
-        """Identity [V, I] and expression [V, E] of a sample, with the noise."""
+    def _coefficients(self, views: Codes, id: str) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """Identity and expression of a sample: exact [I], [E]; and with every view's noise [V, I], [V, E]."""
         one = person(views[len(views) // 2])
         exact = np.concatenate([one.identity, one.expression])
-        rng = np.random.default_rng([self.seed, crc32(b"analysis"), crc32(id.encode())])
-        found = exact + self.noise * rng.standard_normal((len(views), len(exact)))
-        both = torch.from_numpy(found.astype(np.float32))
-        return both[:, : len(one.identity)], both[:, len(one.identity) :]
+        noise = self._draw(b"analysis", id).standard_normal((len(views), len(exact)))
+        both = torch.from_numpy((exact + self.noise * noise).astype(np.float32))
+        size = len(one.identity)
+        true = torch.from_numpy(one.identity), torch.from_numpy(one.expression)
+        return true, (both[:, :size], both[:, size:])
+
+    def _landmarks(self, exact: Head, id: str) -> NDArray[np.float64]:
+        """The landmarks [V, 68, 2] (column, row) of a head whose shape is exact, with the noise."""
+        marks = land(self.model, exact)[0][:, self.model.keypoints].double().numpy()
+        pixel = exact.alignments[0].width / 1024
+        noise = pixel * (self._landmark_noise or 0) * self._draw(b"landmarks", id).standard_normal(marks.shape)
+        return np.asarray(marks + noise)
+
+    def _draw(self, what: bytes, id: str) -> np.random.Generator:
+        return np.random.default_rng([self.seed, crc32(what), crc32(id.encode())])
 
 
 def poses(views: Codes) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ffhq_uv import config as settings
 from ffhq_uv.analysis import Analysis
-from ffhq_uv.analysis.deep3d import LANDMARKS, Deep3DAnalysis
+from ffhq_uv.analysis.deep3d import Deep3DAnalysis
 from ffhq_uv.analysis.five_points import DetectedPoints, Finder, RecordedPoints, StudioPoints
 from ffhq_uv.analysis.recorded import RecordedAnalysis
 from ffhq_uv.analysis.studio import StudioAnalysis
@@ -69,12 +69,20 @@ def build_generator(config: settings.Config) -> Generator:
 def build_analysis(config: settings.Config) -> Analysis:
     """The analysis that a configuration names. Raises FileNotFoundError or ValueError for its files."""
     match config.analysis:
-        case settings.StudioAnalysis(noise=noise):
-            return StudioAnalysis(files.TOPO_ASSETS, noise, config.seed)
-        case settings.RecordedAnalysis():
-            return RecordedAnalysis(files.ARCHIVES, files.TOPO_ASSETS)
-        case settings.Deep3DAnalysis(device=device, landmarks=landmarks):
-            return Deep3DAnalysis(config.checkpoints, files.TOPO_ASSETS, device=device, fallback=landmarks.fallback)
+        case settings.StudioAnalysis() as studio:
+            landmark_noise = studio.landmark_noise if studio.refine == "landmarks" else None
+            return StudioAnalysis(files.TOPO_ASSETS, studio.noise, config.seed, landmark_noise)
+        case settings.RecordedAnalysis(refine=refine):
+            return RecordedAnalysis(files.ARCHIVES, files.TOPO_ASSETS, refine=refine == "landmarks")
+        case settings.Deep3DAnalysis() as section:
+            return Deep3DAnalysis(
+                config.checkpoints,
+                files.TOPO_ASSETS,
+                device=section.device,
+                fallback=section.landmarks.fallback,
+                correction=section.landmarks.correction,
+                refine=section.refine == "landmarks",
+            )
 
 
 def build_texturer(config: settings.Config, topology: Topology) -> Texturer:
@@ -115,7 +123,7 @@ def build_finder(config: settings.Config, analysis: Analysis) -> Finder:
         case Deep3DAnalysis(points=points):
             return points
         case RecordedAnalysis():
-            return RecordedPoints(analysis, DetectedPoints(config.checkpoints / LANDMARKS))
+            return RecordedPoints(analysis, DetectedPoints(config.checkpoints))
         case StudioAnalysis():
             return StudioPoints(analysis)
     raise TypeError(f"no five points beside {type(analysis).__name__}")

@@ -20,6 +20,7 @@ class Condition:
     size      bytes, or None if it is not there
     sha256    of its content, or None
     problem   why it does not open, or None
+    package   the path of the package's file that serves in its place, or None
     """
 
     file: Published
@@ -27,6 +28,7 @@ class Condition:
     size: int | None = None
     sha256: str | None = None
     problem: str | None = None
+    package: Path | None = None
 
 
 def examine(file: Published, choices: Collection[str], folders: Mapping[str, Path]) -> Condition:
@@ -39,7 +41,8 @@ def examine(file: Published, choices: Collection[str], folders: Mapping[str, Pat
         file.open(path)
     except (ValueError, OSError, RuntimeError) as error:
         problem = " ".join(str(error).split())
-    return Condition(file, needed, path.stat().st_size, sha256_of(path), problem)
+    package = path if path == file.packaged() else None
+    return Condition(file, needed, path.stat().st_size, sha256_of(path), problem, package)
 
 
 def works(condition: Condition) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ffhq_uv.analysis import deep3d
+from ffhq_uv.analysis import deep3d, landmark_files
 from ffhq_uv.analysis.alignment import load_model_points
 from ffhq_uv.analysis.deep3d_network import load_deep3d
 from ffhq_uv.analysis.landmarks import DlibLandmarks
@@ -38,16 +38,19 @@ class Published:
     needed_by   choices of the configuration, such as ``analysis=deep3d``, or several that need it only together:
                 ``analysis=recorded with identity=arcface``; the stages measure and extract make them
     open        reads the file as the stages do; raises an error in one line if it cannot
+    packaged    where a package of an extra brings the same file, which serves if it is not in that folder
     """
 
     folder: str
     path: str
     needed_by: tuple[str, ...]
     open: Callable[[Path], object]
+    packaged: Callable[[], Path | None] = lambda: None
 
     def at(self, folders: Mapping[str, Path]) -> Path:
-        """Where the file is expected."""
-        return folders[self.folder] / self.path
+        """Where the file is, or expected."""
+        own = folders[self.folder] / self.path
+        return own if own.is_file() else self.packaged() or own
 
 
 def _picture(path: Path) -> object:
@@ -69,7 +72,13 @@ _TEXTURE = ("texture=published", "texture=faithful")
 
 PUBLISHED = (
     Published(CHECKPOINTS, "stylegan_model/stylegan2-ffhq-config-f.pkl", ("generator=stylegan2",), read_checkpoint),
-    Published(CHECKPOINTS, deep3d.LANDMARKS, _LANDMARKS, DlibLandmarks),
+    Published(
+        CHECKPOINTS,
+        landmark_files.LANDMARKS,
+        _LANDMARKS,
+        DlibLandmarks,
+        partial(landmark_files.packaged, landmark_files.LANDMARKS),
+    ),
     Published(CHECKPOINTS, deep3d.DEEP3D, ("analysis=deep3d",), load_deep3d),
     Published(CHECKPOINTS, deep3d.PARSING, ("analysis=deep3d",), partial(FaceParser, device="cpu")),
     Published(

@@ -61,5 +61,8 @@ def lines(condition: Condition) -> Iterator[str]:
     yield from textwrap.wrap(who, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT)
     if condition.size is not None:
         yield f"{INDENT}{condition.size:,} bytes, sha256 {condition.sha256}"
+    if condition.package is not None:
+        where = f"not in {file.folder}/: the package's is used, {condition.package}"
+        yield from textwrap.wrap(where, WIDTH, initial_indent=INDENT, subsequent_indent=INDENT, break_on_hyphens=False)
     if condition.problem is not None:
         yield f"{INDENT}{condition.problem}"
