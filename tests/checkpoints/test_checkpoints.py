@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from ffhq_uv.analysis import landmark_files
 from ffhq_uv.analysis.alignment import five_points
 from ffhq_uv.analysis.deep3d import DEEP3D, PARSING, Deep3DAnalysis
 from ffhq_uv.analysis.landmark_files import LANDMARKS
@@ -93,6 +94,12 @@ class TestExamine:
             assert condition.problem in said
             assert file.path in said
             assert said.startswith("*") == (not NEEDED.isdisjoint(file.needed_by))
+
+
+@pytest.fixture(autouse=True)
+def without_packaged_landmarks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the extra is installed or not, dlib's model is the one in the folder."""
+    monkeypatch.setattr(landmark_files, "PACKAGE", "no_such_package_of_models")
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ class Condition:
 
 def examine(file: Published, choices: Collection[str], folders: Mapping[str, Path]) -> Condition:
     """Look for a published file, take its checksum and open it."""
-    path, needed = file.at(folders), chosen(file, choices)
+    path, needed = file.used(folders), chosen(file, choices)
     if not path.is_file():
         return Condition(file, needed)
     problem = None
@@ -41,7 +41,7 @@ def examine(file: Published, choices: Collection[str], folders: Mapping[str, Pat
         file.open(path)
     except (ValueError, OSError, RuntimeError) as error:
         problem = " ".join(str(error).split())
-    package = path if path == file.packaged() else None
+    package = path if path != file.at(folders) else None
     return Condition(file, needed, path.stat().st_size, sha256_of(path), problem, package)
 
 

@@ -64,7 +64,7 @@ def require(
     Raises RuntimeError if the files are there and a package is not. Nothing is opened.
     """
     needed = [file for file in published if chosen(file, choices)]
-    if missing := [file for file in needed if not file.at(folders).is_file()]:
+    if missing := [file for file in needed if not file.used(folders).is_file()]:
         lines = (f"{file.at(folders)} (for {', '.join(chosen(file, choices))})" for file in missing)
         parts = " and ".join(sorted({f"{file.folder}/" for file in missing}))
         raise FileNotFoundError(f"not there: {'; '.join(lines)}. Published in {WHERE}, {parts}")

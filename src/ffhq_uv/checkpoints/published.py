@@ -48,8 +48,12 @@ class Published:
     packaged: Callable[[], Path | None] = lambda: None
 
     def at(self, folders: Mapping[str, Path]) -> Path:
-        """Where the file is, or expected."""
-        own = folders[self.folder] / self.path
+        """Where the file is expected."""
+        return folders[self.folder] / self.path
+
+    def used(self, folders: Mapping[str, Path]) -> Path:
+        """The file that is read: the expected one, or a package's where that is not there."""
+        own = self.at(folders)
         return own if own.is_file() else self.packaged() or own
 
 

@@ -63,7 +63,7 @@ def _data(paths: Sequence[Path]) -> dict[str, Any]:
 def _checkpoints(config: Config) -> list[Path]:
     choices = needs.choices(config)
     published = (file for file in needs.published(config) if needs.chosen(file, choices))
-    return sorted(path for path in (file.at(needs.folders(config)) for file in published) if path.is_file())
+    return sorted(path for path in (file.used(needs.folders(config)) for file in published) if path.is_file())
 
 
 def _libraries() -> list[str]:
