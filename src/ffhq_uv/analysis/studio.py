@@ -71,7 +71,8 @@ class StudioAnalysis:
                 error[row] = one.error if one.error is not None else torch.nan
             xy[row], depth[row], normals[row] = land(self.model, one)
             identity[row], expression[row] = one.identity, one.expression
-        geometry = Geometry(xy, depth, normals, masks[0], identity, expression, tuple(reasons), None, *masks[1:], error)
+        skin, eyes, mouth = masks
+        geometry = Geometry(xy, depth, normals, skin, identity, expression, tuple(reasons), None, eyes, mouth, error)
         return geometry.to(latents.device)
 
     def _coefficients(self, views: Codes, id: str) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
