@@ -37,6 +37,8 @@ ROOMS = {
     "store": {"archive", "selection", "download"},
     # rooms that compute: <faces> and <tables>
     "transfer": {"texture"},
+    "publish": set(),
+    "reading": {"archive"},
     "generator": {"studio"},
     "analysis": {"studio"},
     "texture": set(),
@@ -55,7 +57,7 @@ ROOMS = {
 GROUPS = {
     "<faces>": {"generator", "analysis", "texture", "quality", "studio", "archive", "inversion", "editing"},
     "<tables>": {"selection"},
-    "<results>": {"transfer"},
+    "<results>": {"transfer", "publish"},
 }
 
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ffhq_uv.chain.library import extract_textures, load_generator
     from ffhq_uv.quality.bs_error import bs_error
+    from ffhq_uv.reading.face_textures import FaceTextures
 
-__all__ = ["bs_error", "extract_textures", "load_generator"]
+__all__ = ["FaceTextures", "bs_error", "extract_textures", "load_generator"]
 
 _HOME = {
+    "FaceTextures": "ffhq_uv.reading.face_textures",
     "bs_error": "ffhq_uv.quality.bs_error",
     "extract_textures": "ffhq_uv.chain.library",
     "load_generator": "ffhq_uv.chain.library",

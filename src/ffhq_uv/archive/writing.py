@@ -28,6 +28,7 @@ from ffhq_uv.archive.ms_api import encode_ms_api
 from ffhq_uv.geometry import VIEWS
 
 __all__ = [
+    "METADATA",
     "encode_attributes",
     "encode_latent",
     "encode_light",
@@ -40,6 +41,7 @@ __all__ = [
     "write_bytes",
     "write_face_latents",
     "write_meta_info",
+    "write_metadata",
     "write_tar",
     "write_uv_map",
     "write_zip",
@@ -172,6 +174,19 @@ def write_meta_info(path: Path, records: Mapping[str, Mapping[str, object]]) -> 
     """``meta-info.json``: per 6-digit id Age, Beard, Gender and Index-in-FFHQ; sorted, one record a line."""
     lines = (f'    "{id}": {json.dumps(records[id], sort_keys=True, allow_nan=False)}' for id in sorted(records))
     write_bytes(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+
+
+METADATA = "metadata.jsonl"
+"""Beside uv-maps/: what Hugging Face's ``imagefolder`` reads, a line a sample."""
+
+
+def write_metadata(data_set: Path, rows: Iterable[Mapping[str, object]]) -> None:
+    """``metadata.jsonl`` of a data set: rows with an ``id``, in their order, and where each sample's map lies."""
+    lines = (
+        json.dumps({"file_name": sample_files(Path(), str(row["id"]))[0].as_posix(), **row}, allow_nan=False)
+        for row in rows
+    )
+    write_bytes(data_set / METADATA, "".join(f"{line}\n" for line in lines).encode())
 
 
 def write_uv_map(data_set: Path, id: str, uv_map: NDArray[np.uint8]) -> None:

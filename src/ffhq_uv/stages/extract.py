@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 import torch
 from numpy.typing import NDArray
 
@@ -21,6 +22,7 @@ from ffhq_uv.archive.writing import (
     sample_files,
     write_face_latents,
     write_meta_info,
+    write_metadata,
     write_uv_map,
     write_zip,
 )
@@ -28,6 +30,7 @@ from ffhq_uv.chain.chain import SCHEMA, Sample, build
 from ffhq_uv.checkpoints.needs import check
 from ffhq_uv.config import Config, ConfigError
 from ffhq_uv.figures.contact_sheet import contact_sheet
+from ffhq_uv.quality.tone_class import ita_class
 from ffhq_uv.selection.filter import Criterion, hold, summarise
 from ffhq_uv.selection.gate import replace_lost
 from ffhq_uv.selection.mix import Codes, Method, mix
@@ -111,6 +114,7 @@ def run(config: Config) -> None:
         with files.replacing_directory(files.INTERPOLATED) as out:
             _publish(run.work, made["id"], out)
             write_meta_info(out / "meta-info.json", _meta_info(made, config.interpolate.record_parents))
+            write_metadata(out, metadata(made, measurements).iter_rows(named=True))
         rejected = verdict.filter(pl.col("status") == "dropped")
         files.write_table(files.REJECTED, rejected)
         files.write_table(files.INTERPOLATED_MEASUREMENTS, _without(measurements, rejected))
@@ -233,6 +237,14 @@ def _meta_info(made: pl.DataFrame, with_parents: bool) -> dict[str, dict[str, An
             record |= {"Parents": row["parents"], "Weights": row["weights"]}
         records[row["id"]] = record
     return records
+
+
+def metadata(made: pl.DataFrame, measurements: pl.DataFrame) -> pl.DataFrame:
+    """Of the samples made, by id: what ``metadata.jsonl`` says beside where the map lies. No embedding: not for that."""
+    measured = measurements.drop("identity", "reason").with_columns(cs.float().fill_nan(None))
+    table = made.select("id", "gender", "age", "beard", "category").join(measured, on="id", how="left").sort("id")
+    tone = pl.col("skin_tone").map_elements(ita_class, pl.String)
+    return table.with_columns(tone.alias("skin_tone_class"))
 
 
 def _picture(work: Work, shown: Sequence[str]) -> None:

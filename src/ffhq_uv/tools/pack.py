@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from ffhq_uv.archive.containers import Archives
+from ffhq_uv.archive.latents import decode_latent
 from ffhq_uv.archive.scanning import scan
-from ffhq_uv.archive.writing import write_tar
+from ffhq_uv.archive.writing import METADATA, write_tar
 from ffhq_uv.command.words import Words as Declared
 from ffhq_uv.geometry import VIEWS
 from ffhq_uv.shards.progress import progress
@@ -35,14 +39,14 @@ def run(words: Words) -> None:
 def pack(out: Path) -> str:
     """Write ``ffhq-uv-interpolate-<chunk>.tar`` files to a folder; what was packed, in words.
 
-    Of every sample, in the order of ids: ``<id>.png`` (the map), ``<id>.json`` (its record of meta-info.json), and
-    ``<id>.left.pt``, ``<id>.front.pt``, ``<id>.right.pt`` (its codes, as published). The same data set gives the same
-    bytes. Raises FileNotFoundError before the stage extract ran.
+    Of every sample, in the order of ids: ``<id>.png`` (the map), ``<id>.json`` (its record of metadata.jsonl), and
+    ``<id>.codes.npy``, float32 [3, 18, 512]: what WebDataset and Hugging Face decode, without a pickle. The same data
+    set gives the same bytes. Raises FileNotFoundError before the stage extract ran.
     """
-    described = files.INTERPOLATED / "meta-info.json"
+    described = files.INTERPOLATED / METADATA
     if not described.exists():
         raise FileNotFoundError(f"{described}: not there yet; `dvc repro` makes it")
-    records = json.loads(described.read_text())
+    records = {record["id"]: record for record in map(json.loads, described.read_text().splitlines())}
     ids = sorted(records)
     found = {(member.id, member.view): member.location for member in scan(files.INTERPOLATED)}
     with Archives(files.INTERPOLATED) as archives, progress(len(ids), "pack") as bar:
@@ -59,6 +63,13 @@ def _members(
 ) -> Iterator[tuple[str, bytes]]:
     for id in ids:
         yield f"{id}.png", archives.read(found[id, None])
-        yield f"{id}.json", json.dumps(records[id], sort_keys=True).encode()
-        for view in VIEWS:
-            yield f"{id}.{view}.pt", archives.read(found[id, view])
+        record = {name: value for name, value in records[id].items() if name != "file_name"}
+        yield f"{id}.json", json.dumps(record, sort_keys=True).encode()
+        codes = [decode_latent(archives.read(found[id, view]), found[id, view]) for view in VIEWS]
+        yield f"{id}.codes.npy", _npy(np.stack(codes))
+
+
+def _npy(array: NDArray[np.float32]) -> bytes:
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, array.astype("<f4"), (1, 0), allow_pickle=False)
+    return buffer.getvalue()
