@@ -12,6 +12,9 @@ import numpy as np
 from PIL import Image
 from tests.small_run import inside
 
+from ffhq_uv.archive.containers import Archives
+from ffhq_uv.archive.latents import decode_latent
+from ffhq_uv.geometry import VIEWS
 from ffhq_uv.tools import pack
 
 
@@ -25,7 +28,10 @@ def test_tars_hold_every_sample_in_order(small_run: Path, tmp_path: Path, monkey
         for name in ("one", "two")
     ]
     assert digests[0] == digests[1]
-    records = json.loads((small_run / "data/ffhq-uv-interpolate/meta-info.json").read_text())
+    lines = (small_run / "data/ffhq-uv-interpolate/metadata.jsonl").read_text().splitlines()
+    records = {record["id"]: record for record in map(json.loads, lines)}
+    for id, record in records.items():
+        assert record.pop("file_name") == f"uv-maps/000/{id}.png"
     names = []
     for path in sorted((tmp_path / "one").iterdir()):
         with tarfile.open(path) as archive:
@@ -41,5 +47,11 @@ def test_tars_hold_every_sample_in_order(small_run: Path, tmp_path: Path, monkey
                     assert np.array(Image.open(io.BytesIO(content))).shape == (128, 128, 3)
                 elif kind == "json":
                     assert json.loads(content) == records[id]
-    kinds = ("png", "json", "left.pt", "front.pt", "right.pt")
+                else:
+                    with Archives(small_run / "data/ffhq-uv-interpolate") as archives:
+                        places = [f"face-latents/000.zip!{id}/{id}_{view}_latent.pt" for view in VIEWS]
+                        expected = [decode_latent(archives.read(place), place) for place in places]
+                    found = np.load(io.BytesIO(content), allow_pickle=False)
+                    np.testing.assert_array_equal(found, np.stack(expected), strict=True)
+    kinds = ("png", "json", "codes.npy")
     assert names == [f"{number:06d}.{kind}" for number in range(24) for kind in kinds]

@@ -62,7 +62,7 @@ def _body(facts: Facts, columns: Mapping[str, tuple[str, str]]) -> Iterable[str]
     yield f"{facts.samples:,} facial texture UV maps of {facts.map_size} x {facts.map_size} texels with their codes.\n"
     if facts.studio:
         yield "**No real person is in it, and no FFHQ**: everybody was drawn by the studio.\n"
-    yield "```python\nfrom datasets import load_dataset\n\nsamples = load_dataset(FOLDER, split=\"train\")\n```\n"
+    yield '```python\nfrom datasets import load_dataset\n\nsamples = load_dataset(FOLDER, split="train")\n```\n'
     yield "## Columns\n"
     yield from _table(["column", "meaning"], ((name, meaning) for name, (_, meaning) in columns.items()))
     yield "\n## How it was made\n"
@@ -74,18 +74,24 @@ def _body(facts: Facts, columns: Mapping[str, tuple[str, str]]) -> Iterable[str]
         )
         yield ""
     yield "<details><summary>Parameters</summary>\n"
-    yield from _table(["parameter", "value"], ((f"`{name}`", value) for name, value in statements.parameters(facts.parameters)))
+    named = ((f"`{name}`", value) for name, value in statements.parameters(facts.parameters))
+    yield from _table(["parameter", "value"], named)
     yield "\n</details>\n"
     if facts.sources:
         yield "<details><summary>Made from</summary>\n"
-        yield from _table(["file", "bytes", "sha256"], ((f["path"], f"{f['bytes']:,}", f["sha256"]) for f in facts.sources))
+        yield from _table(
+            ["file", "bytes", "sha256"], ((f["path"], f"{f['bytes']:,}", f["sha256"]) for f in facts.sources)
+        )
         yield "\n</details>\n"
     yield "## Quality\n"
     yield from _quality(facts)
     yield "\n## What the filter dropped\n"
     found = facts.report("filter")
     if found:
-        yield f"Of {found['in']:,} samples {found['kept']:,} were kept, {found['dropped']:,} dropped, {found['failed']:,} failed.\n"
+        yield (
+            f"Of {found['in']:,} samples {found['kept']:,} were kept, {found['dropped']:,} dropped, "
+            f"{found['failed']:,} failed.\n"
+        )
         yield from _table(["criterion", "dropped", "samples"], statements.dropped(facts))
     made = facts.report("extract")
     if made:
@@ -119,8 +125,8 @@ def _quality(facts: Facts) -> Iterable[str]:
         yield "Not measured in this run."
         return
     yield (
-        f"ID std is the spread of the identities, in per cent of the reference's (encoder: {quality.get('encoder')}); BS "
-        "error is the brightness asymmetry of the maps, in grey levels. In parentheses: 95 % intervals.\n"
+        f"ID std is the spread of the identities, in per cent of the reference's (encoder: {quality.get('encoder')}); "
+        "BS error is the brightness asymmetry of the maps, in grey levels. In parentheses: 95 % intervals.\n"
     )
     rows = []
     for key, title in ROWS.items():

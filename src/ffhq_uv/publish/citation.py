@@ -31,4 +31,4 @@ def citation(facts: Facts) -> str:
             }
         ],
     }
-    return yaml.safe_dump(found, sort_keys=False, allow_unicode=True)
+    return str(yaml.safe_dump(found, sort_keys=False, allow_unicode=True))

@@ -28,7 +28,16 @@ RESPONSIBLE = (
 
 _TERMS = ("citeAs", "column", "containedIn", "extract", "field", "fileObject", "fileProperty", "fileSet", "format")
 _MORE = ("includes", "jsonPath", "key", "md5", "parentField", "path", "recordSet", "references", "regex", "repeated")
-_LAST = ("equivalentProperty", "isLiveDataset", "replace", "samplingRate", "separator", "source", "subField", "transform")
+_LAST = (
+    "equivalentProperty",
+    "isLiveDataset",
+    "replace",
+    "samplingRate",
+    "separator",
+    "source",
+    "subField",
+    "transform",
+)
 
 CONTEXT: dict[str, Any] = {
     "@language": "en",
@@ -60,7 +69,7 @@ class File:
 
 def croissant(facts: Facts, shards: Sequence[File], columns: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
     """The description of Parquet shards with columns (name -> type of `TYPES` or ``list``, meaning)."""
-    name, address = licence(facts)
+    _, address = licence(facts)
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",

@@ -86,7 +86,8 @@ def biases(facts: Facts) -> list[str]:
 def dropped(facts: Facts) -> list[tuple[str, str, int]]:
     """What the filter dropped: criterion, its bound, number of samples."""
     return [
-        (name, _bound(found), int(found["dropped"])) for name, found in facts.report("filter").get("criteria", {}).items()
+        (name, _bound(found), int(found["dropped"]))
+        for name, found in facts.report("filter").get("criteria", {}).items()
     ]
 
 
@@ -95,8 +96,9 @@ def sensitive(facts: Facts) -> str:
     if facts.studio:
         return "None: no real person is in it. Gender, age and skin tone are parameters of drawn people."
     return (
-        "Faces are synthetic mixtures of inverted FFHQ photographs; parents and FFHQ indices are not published. Gender, "
-        "age and beard were detected on synthetic faces and are not those of a person. Skin tone is measured on the map."
+        "Faces are synthetic mixtures of inverted FFHQ photographs; parents and FFHQ indices are not published. "
+        "Gender, age and beard were detected on synthetic faces and are not those of a person. Skin tone is measured "
+        "on the map."
     )
 
 
@@ -114,7 +116,8 @@ def social_impact(facts: Facts) -> str:
 
 def derived_from(facts: Facts) -> list[str]:
     """What it was made from, with checksums."""
-    return [f"{file['path']} (sha256 {file['sha256']})" for file in facts.sources]
+    listed = [f"{file['path']} (sha256 {file['sha256']})" for file in facts.sources]
+    return listed or [f"source={facts.chosen('source')}; this run has no list of its archives"]
 
 
 def generated_by(facts: Facts) -> list[str]:

@@ -64,7 +64,9 @@ def _sums(folder: Path) -> None:
     listed = dict(line.split("  ", 1)[::-1] for line in (folder / SUMS).read_text().splitlines())
     there = {path.relative_to(folder).as_posix() for path in published_files(folder)}
     if there != listed.keys():
-        raise NotPublished(f"{folder / SUMS}: lists {sorted(listed.keys() ^ there)[0]} that is not there, or not listed")
+        raise NotPublished(
+            f"{folder / SUMS}: lists {sorted(listed.keys() ^ there)[0]} that is not there, or not listed"
+        )
     for name, digest in listed.items():
         if sha256_of(folder / name) != digest:
             raise NotPublished(f"{folder / name}: its SHA-256 is not the one in {SUMS}")

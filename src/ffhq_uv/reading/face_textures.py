@@ -34,9 +34,9 @@ class FaceTextures(Dataset[dict[str, Any]]):
     columns    which to read; None: all that there are
 
     A sample is a dict: ``id``; ``image`` uint8 [3, S, S] RGB, a view of channels-last memory; ``codes`` float32
-    [3, 18, 512], the W+ codes of the left, front and right face; and numbers and texts such as ``age``. A number that is
-    not there is NaN, a text is empty, so that samples can be collated. Samples are read when they are asked for, in the
-    order of their ids; an instance can be sent to a DataLoader's workers.
+    [3, 18, 512], the W+ codes of the left, front and right face; and numbers and texts such as ``age``. A number that
+    is not there is NaN, a text is empty, so that samples can be collated. Samples are read when they are asked for, in
+    the order of their ids; an instance can be sent to a DataLoader's workers.
 
     Raises FileNotFoundError for a folder of neither kind, ValueError for a column that it does not have, or a picture
     that cannot be decoded.
@@ -46,7 +46,9 @@ class FaceTextures(Dataset[dict[str, Any]]):
         self.stored = _open(Path(root))
         self.columns = tuple(self.stored.columns if columns is None else columns)
         if unknown := set(self.columns) - set(self.stored.columns):
-            raise ValueError(f"{root}: no column {', '.join(sorted(unknown))}; there are {', '.join(self.stored.columns)}")
+            raise ValueError(
+                f"{root}: no column {', '.join(sorted(unknown))}; there are {', '.join(self.stored.columns)}"
+            )
 
     @property
     def ids(self) -> list[str]:

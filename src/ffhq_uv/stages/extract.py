@@ -240,7 +240,7 @@ def _meta_info(made: pl.DataFrame, with_parents: bool) -> dict[str, dict[str, An
 
 
 def metadata(made: pl.DataFrame, measurements: pl.DataFrame) -> pl.DataFrame:
-    """Of the samples made, by id: what ``metadata.jsonl`` says beside where the map lies. No embedding: not for that."""
+    """Of the samples made, by id: what ``metadata.jsonl`` says, but where the map lies. Without embeddings."""
     measured = measurements.drop("identity", "reason").with_columns(cs.float().fill_nan(None))
     table = made.select("id", "gender", "age", "beard", "category").join(measured, on="id", how="left").sort("id")
     tone = pl.col("skin_tone").map_elements(ita_class, pl.String)

@@ -62,7 +62,9 @@ MEANINGS = {
     "image": ("image", "the UV map, RGB"),
     "codes": ("list", "W+ codes of the left, front and right face, float32 [3, 18, 512]"),
 }
-HEAD = {"head": ("list", "vertices of the head fitted to the front face, float16 [N, 3], about 10 cm a unit; NaN: none")}
+HEAD = {
+    "head": ("list", "vertices of the head fitted to the front face, float16 [N, 3], about 10 cm a unit; NaN: none")
+}
 REPORTS = ("quality", "filter", "categories", "extract")
 NAME = "FFHQ-UV-Interpolate"
 
@@ -123,7 +125,9 @@ def published_rows() -> pl.DataFrame:
     if not described.exists():
         raise FileNotFoundError(f"{described}: not there yet; `dvc repro` makes it")
     types = {"string": pl.String, "int64": pl.Int64, "double": pl.Float64}
-    table = pl.read_ndjson(described, schema={"id": pl.String} | {name: types[type] for name, (type, _) in PLAIN.items()})
+    table = pl.read_ndjson(
+        described, schema={"id": pl.String} | {name: types[type] for name, (type, _) in PLAIN.items()}
+    )
     if not len(table):
         raise ValueError(f"{described}: no sample in it")
     return table.sort("id")

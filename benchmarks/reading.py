@@ -1,0 +1,93 @@
+"""CPU of `FaceTextures` for a sample, beside decoding the same pictures alone, in the same run.
+
+python benchmarks/reading.py [SAMPLES]: noisy maps of 1024 texels as folders, Parquet and tars in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import cv2
+import numpy as np
+import torch
+
+from ffhq_uv import FaceTextures
+from ffhq_uv.__main__ import main as ffhq_uv
+from ffhq_uv.archive.writing import encode_png, encode_view_latent, sample_files, write_bytes, write_metadata, write_zip
+from ffhq_uv.geometry import VIEWS
+
+SIZE, ROUNDS = 1024, 5
+
+
+def write(folder: Path, samples: int) -> list[bytes]:
+    """A data set of maps as hard to decode as real ones (about 1.1 MB each); their files' bytes."""
+    rng = np.random.default_rng(0)
+    out, maps, codes = folder / "data/ffhq-uv-interpolate", [], []
+    for number in range(samples):
+        smooth = cv2.resize(
+            rng.uniform(60, 200, (16, 16, 3)).astype(np.float32), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC
+        )
+        noisy = smooth + rng.normal(0, 1.2, smooth.shape)
+        maps.append(encode_png(noisy.clip(0, 255).astype(np.uint8)))
+        write_bytes(sample_files(out, f"{number:06d}")[0], maps[-1])
+        code = encode_view_latent(rng.normal(size=(18, 512)).astype(np.float32), np.zeros(17, np.float32))
+        codes += [(f"{number:06d}/{number:06d}_{view}_latent.pt", code) for view in VIEWS]
+    write_zip(out / "face-latents/000.zip", codes)
+    plain = {"gender": 1, "age": 30.0, "beard": 0.0, "category": "c", "note": None, "bs_error": 2.0, "light": None}
+    more = {
+        "bs_error_of_luma": 1.0,
+        "valid_area_ratio": 1.0,
+        "expression": 0.0,
+        "skin_tone": 30.0,
+        "skin_tone_class": "tan",
+    }
+    write_metadata(out, [{"id": f"{number:06d}"} | plain | more for number in range(samples)])
+    return maps
+
+
+def cpu(task: Callable[[], object]) -> float:
+    start = time.process_time()
+    task()
+    return time.process_time() - start
+
+
+def main(samples: int = 48) -> None:
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as name:
+        folder, before = Path(name), Path.cwd()
+        maps = write(folder, samples)
+        os.chdir(folder)
+        try:
+            for command in (["publish", "out=shards", "engine=serial"], ["pack", "out=tars"]):
+                assert ffhq_uv(command) == 0
+            tasks: dict[str, Callable[[], object]] = {
+                "decoding alone": lambda: [cv2.imdecode(np.frombuffer(m, np.uint8), cv2.IMREAD_COLOR_RGB) for m in maps]
+            }
+            for place in ("data/ffhq-uv-interpolate", "shards", "tars"):
+                for columns in (("image",), ("image", "codes")):
+                    data = FaceTextures(place, columns)
+                    tasks[f"{place}, {' + '.join(columns)}"] = lambda data=data: [data[row] for row in range(len(data))]
+                order = np.random.default_rng(0).permutation(samples).tolist()
+                data = FaceTextures(place, ("image",))
+                tasks[f"{place}, image, shuffled"] = lambda data=data, order=order: [data[row] for row in order]
+            best = dict.fromkeys(tasks, float("inf"))
+            for _ in range(ROUNDS):
+                for task in tasks:
+                    best[task] = min(best[task], cpu(tasks[task]) / samples)
+        finally:
+            os.chdir(before)
+    print(f"{sum(map(len, maps)) / len(maps) / 1e6:.2f} MB a map; CPU a sample, best of {ROUNDS}")
+    for task, seconds in best.items():
+        print(f"{task:45} {1000 * seconds:6.2f} ms  {seconds / best['decoding alone']:.3f}")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
