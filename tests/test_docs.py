@@ -86,5 +86,5 @@ def test_what_the_library_offers_is_documented() -> None:
     for name in ffhq_uv.__all__:
         assert f"ffhq_uv.{name}(" in text
         assert getattr(ffhq_uv, name).__doc__
-    with pytest.raises(AttributeError, match="it offers bs_error"):
+    with pytest.raises(AttributeError, match="it offers FaceTextures"):
         ffhq_uv.nothing  # noqa: B018
