@@ -21,12 +21,13 @@ ROOMS = {
         "shards",
         "checkpoints",
         "store",
+        "source",
         "engine",
         "<faces>",
         "<tables>",
         "<results>",
     },
-    "stages": {"chain", "figures", "shards", "checkpoints", "store", "<faces>", "<tables>", "download"},
+    "stages": {"chain", "figures", "shards", "checkpoints", "store", "source", "<faces>", "<tables>", "download"},
     "command": set(),
     # what stages and tools are made of
     "chain": {"shards", "store", "<faces>"},
@@ -34,6 +35,7 @@ ROOMS = {
     "figures": {"store", "selection"},
     "shards": {"checkpoints", "store", "engine"},
     "checkpoints": {"store", "<faces>"},
+    "source": {"store", "archive", "download"},
     "store": {"archive", "selection", "download"},
     # rooms that compute: <faces> and <tables>
     "transfer": {"texture"},

@@ -92,8 +92,9 @@ def test_the_real_archives_must_be_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["pull", "source=ffhq_uv"]) == 2
+    assert main(["pull", "source=ffhq_uv", "source.url=null"]) == 2
     said = capsys.readouterr().err
     assert "source.url=/path/to/FFHQ-UV" in said
     assert all(words in said for words in ("5wbi", "no longer active", "dataset/ffhq-uv/face-latents", "topo_assets/"))
+    assert "source.url=hf://datasets/csbhr/FFHQ-UV" in said
     assert not (tmp_path / "data/archives").exists()

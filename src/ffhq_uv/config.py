@@ -17,11 +17,12 @@ import yaml
 from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, OmegaConf
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from yaml import YAMLError
 
 from ffhq_uv.contradictions import contradictions
+from ffhq_uv.formats.published import PARTS
 from ffhq_uv.repository import project, repository
 
 CONF = project() / "conf"
@@ -72,8 +73,31 @@ class PublishedSource(Section):
     dataset_project: Place | None
     topo_assets: Place | None
     checkpoints: Place | None
+    revision: str | None
+    parts: Annotated[tuple[str, ...], Field(min_length=1)]
+    samples: int | tuple[str, ...] | None
     exclude: tuple[str, ...]
     lock: UserPath | None
+
+    @field_validator("parts")
+    @classmethod
+    def _published(cls, parts: tuple[str, ...]) -> tuple[str, ...]:
+        for part in parts:
+            if part.split("/")[0] not in PARTS:
+                raise ValueError(f"{part} is no published part; there are {', '.join(PARTS)}, and folders in them")
+        return parts
+
+    @field_validator("samples", mode="before")
+    @classmethod
+    def _ids(cls, samples: Any) -> int | tuple[str, ...] | None:
+        if samples is None or (isinstance(samples, int) and samples > 0):
+            return samples
+        if not isinstance(samples, list | tuple) or not samples:
+            raise ValueError("expected a number of samples, a list of ids, or null")
+        for id in map(str, samples):
+            if not (id.isdecimal() and len(id) in (5, 6)):
+                raise ValueError(f"{id} is no id: six digits, or five for the people of dataset_project")
+        return tuple(map(str, samples))
 
 
 Source = Annotated[StudioSource | PublishedSource, Field(discriminator="name")]

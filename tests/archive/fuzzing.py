@@ -45,7 +45,7 @@ from ffhq_uv.archive.writing import (
     write_meta_info,
     write_zip,
 )
-from ffhq_uv.download import DownloadError, offers
+from ffhq_uv.download import DownloadError, look
 from ffhq_uv.formats.png import PngError, read_png
 from ffhq_uv.formats.unpickle import UnpickleError, read_torch
 
@@ -141,7 +141,7 @@ def readers(folder: Path, example: Path | None) -> dict[str, Reader]:
         for name in ("x.json", "x.csv", "x.txt"):
             (place / name).write_bytes(data)
             try:
-                found = offers(str(place / name), ["dataset"])
+                found = look(str(place / name), ["dataset"]).offers
             except DownloadError:
                 continue
             for offer in found:

@@ -15,13 +15,20 @@ from unittest.mock import Mock
 
 import pytest
 
-from ffhq_uv.archive.containers import ArchiveError, Archives, files, open_zip
+from ffhq_uv.archive.containers import ArchiveError, Archives, open_archive
 from ffhq_uv.archive.limits import PUBLISHED, Limits
 from ffhq_uv.archive.scanning import scan
 from ffhq_uv.archive.writing import write_zip
 from ffhq_uv.config import read
 from ffhq_uv.faults import PassingError
+from ffhq_uv.formats.folders import walk as files
+from ffhq_uv.formats.tars import Tar
+from ffhq_uv.formats.zips import Zip
 from ffhq_uv.store.limits import limits
+
+
+def open_zip(path: Path, limits: Limits = PUBLISHED) -> Zip | Tar:
+    return open_archive(path.parent, path.name, limits)
 
 
 def zip_of(path: Path, *members: tuple[str | zipfile.ZipInfo, bytes], compress: int = zipfile.ZIP_STORED) -> Path:
@@ -53,7 +60,7 @@ def link(name: str) -> zipfile.ZipInfo:
 def test_member_names_that_leave_the_archive_are_refused(tmp_path: Path, name: str) -> None:
     info = zipfile.ZipInfo("x")
     info.filename = name
-    with pytest.raises(ArchiveError, match=r"000\.zip: refuses the member name .*download it again"):
+    with pytest.raises(ArchiveError, match=r"000\.zip: refuses the member name .*(download it again|files unpacked)"):
         open_zip(zip_of(tmp_path / "000.zip", (info, b"x")))
 
 
@@ -91,7 +98,7 @@ def test_encrypted_and_oddly_compressed_members_are_refused(tmp_path: Path) -> N
 
     with pytest.raises(ArchiveError, match="encrypted"):
         open_zip(patch(path, encrypt))
-    with pytest.raises(ArchiveError, match="neither stored nor deflated"):
+    with pytest.raises(ArchiveError, match="packed by LZMA; only stored and deflated members are read: unpack"):
         open_zip(zip_of(tmp_path / "001.zip", ("000001.png", b"x"), compress=zipfile.ZIP_LZMA))
 
 
@@ -155,7 +162,7 @@ def test_a_truncated_zip_names_itself_and_the_remedy(tmp_path: Path, share: floa
     path = tmp_path / "000.zip"
     write_zip(path, [(f"{id:06d}.png", bytes(500)) for id in range(20)])
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    with pytest.raises(ArchiveError, match=r"000\.zip: not a readable zip .*download it again"):
+    with pytest.raises(ArchiveError, match=r"000\.zip: not a readable .*(download it again|an empty file: fetch)"):
         list(scan(tmp_path))
 
 

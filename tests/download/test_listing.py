@@ -5,16 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from tests.download.conftest import Web
 
-from ffhq_uv.download import DownloadError, Offer, fetch, offers
-from ffhq_uv.stages.pull import OLD_PARTS, PARTS
+from ffhq_uv.download import DownloadError, Offer, fetch, look
+from ffhq_uv.formats.published import OLD_PARTS, PARTS
 
 MAPS, ASSETS = "dataset/ffhq-uv/uv-maps/000.zip", "topo_assets/hair_mask.png"
 SUM = hashlib.sha256(b"maps").hexdigest()
+
+
+def offers(place: str, parts: Iterable[str], part: str | None = None) -> list[Offer]:
+    return look(place, parts, part).offers
 
 
 def tree(root: Path) -> Path:

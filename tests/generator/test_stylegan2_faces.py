@@ -244,7 +244,7 @@ def test_a_second_run_draws_only_what_is_missing(layouts: Path, tmp_path: Path) 
     assert sorted(again.drawn) == ["00007.v2.pt", "001/001000/001000_front_latent.pt"]
     assert (summary.drawn, summary.found, summary.failures) == (2, 5, {})
     assert not (out / "failures.json").exists()
-    assert not list(out.glob(".*"))
+    assert [path.name for path in out.glob(".*")] == [".drawn.jsonl"]
 
 
 def test_a_zip_is_drawn_without_its_own_name(layouts: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from ffhq_uv.archive.limits import Limits
 from ffhq_uv.chain.chain import SCHEMA
 from ffhq_uv.shards.work import Work
 from ffhq_uv.tools.bs_error import measure
@@ -48,8 +49,8 @@ def make_until_the_disk_is_full(work: Work, shard: Shard) -> tuple[pl.DataFrame,
     return make(work, shard)
 
 
-def measure_but_die_of_five(root: Path, maps: list[str]) -> list[dict[str, Any]]:
+def measure_but_die_of_five(root: Path, bounds: Limits, maps: list[str]) -> list[dict[str, Any]]:
     """A job of the tool bs-error in whose worker one map is too much."""
     if "000005.png" in maps:
         os.kill(os.getpid(), signal.SIGKILL)
-    return measure(root, maps)
+    return measure(root, bounds, maps)

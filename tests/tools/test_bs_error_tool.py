@@ -59,13 +59,18 @@ def test_a_map_that_kills_its_worker_costs_no_other_of_its_job(tmp_path: Path, m
     for number in range(stage.SHARD + 1):
         (tmp_path / f"{number:06d}.png").write_bytes(PNGS[0])
     monkeypatch.setattr(stage, "measure", measure_but_die_of_five)
-    table = stage.measure_maps(tmp_path, workers=1)
+    table, _ = stage.measure_maps(tmp_path, workers=1)
     assert table.drop_nulls("reason").select("map", "reason").rows() == [("000005.png", WORKER_DIED)]
     assert len(table) == stage.SHARD + 1
     assert table["bs_error"].null_count() == 1
 
 
-@pytest.mark.parametrize(("words", "status"), [([], 2), (["maps=a", "in=b"], 2), (["maps=nowhere"], 1)])
+def test_a_word_that_it_does_not_take_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bs-error", "maps=a", "in=b"]) == 2
+    assert "no configuration key 'in'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("words", "status"), [([], 2), (["maps=nowhere"], 1)])
 def test_refuses(words: list[str], status: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bs-error", *words]) == status
     assert "expected" in capsys.readouterr().err

@@ -12,16 +12,15 @@ beard, smile  float 0..1; where only ``meta-info.json`` tells of the sample, smi
               before normalisation, or null
 neutral       float 0..1, how neutral the face service found the expression of the inverted FFHQ image, or null
 reason        str, null where nothing is wrong: ``duplicate_id``, ``missing_attributes``,
-              ``attributes_unreadable: ...``, ``missing_view:left,right``, ``missing_latents`` (no view
-              at all)
+              ``attributes_unreadable: ...``, ``missing_view:left,right``
 uv_map        str, location of the published map, or null
-latents       list of str, location of each view's code, or null
+latents       list of str, location of each view's code, or null; all null where pictures stand for them
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +28,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from ffhq_uv.archive.attributes import Attributes, decode_attributes, decode_meta_info
-from ffhq_uv.archive.containers import ArchiveError, Archives, files
+from ffhq_uv.archive.containers import ArchiveError, Archives
 from ffhq_uv.archive.latents import LatentReader
 from ffhq_uv.archive.limits import PUBLISHED, Limits
 from ffhq_uv.archive.ms_api import decode_ms_api, neutral_emotion
 from ffhq_uv.archive.scanning import Member, scan
+from ffhq_uv.archive.wanted import Samples, first_of
 from ffhq_uv.formats.png import PngError, read_png
 from ffhq_uv.geometry import VIEWS
 
@@ -57,46 +57,62 @@ PROJECT = "dataset_project"
 class Catalogue:
     """The tables of the module's text; either may be empty.
 
-    unread    why records of the face service could not be read; those samples have no ``neutral``
+    unread       why records of the face service could not be read; those samples have no ``neutral``
+    not_here     how many samples an archive tells of whose other parts did not come, by what they lack
+    passed_over  files that nothing reads, and why
     """
 
     samples: pl.DataFrame
     reference: pl.DataFrame
     unread: tuple[str, ...] = ()
+    not_here: dict[str, int] = field(default_factory=dict)
+    passed_over: dict[str, str] = field(default_factory=dict)
 
 
-def catalogue(root: Path, data_set: str = "ffhq-uv", limits: Limits = PUBLISHED) -> Catalogue:
+def catalogue(
+    root: Path,
+    data_set: str = "ffhq-uv",
+    limits: Limits = PUBLISHED,
+    *,
+    asked: Samples = None,
+    pictures: bool = False,
+) -> Catalogue:
     """What the archives below ``root`` hold.
 
     Samples come from ``dataset/<data_set>`` (or from its folders of December 2022, ``<data_set>``,
     ``<data_set>-face-latents`` and ``<data_set>-face-attributes``, once ``standard``); where there is none, from the
-    pipeline's working folder ``dataset_project/{edit,unwrap_texture,attributes}``. Raises ArchiveError
-    for a damaged or hostile zip or ``meta-info.json``, and where there is neither.
+    pipeline's working folder ``dataset_project/{edit,unwrap_texture,attributes}``. A sample without any code did not
+    come: it has no row, and is counted. Of a data set of which no attributes came they are null.
+
+    asked     the samples that count, of each data set
+    pictures  whether three pictures (``edit/<id>/<id>_left.png``, ...) will do for codes: they are not drawn
+
+    Raises ArchiveError for a damaged or hostile archive or ``meta-info.json``, and where there is neither data set.
     """
     names = [data_set, f"{data_set}-face-latents", f"{data_set}-face-attributes"]
     names += ["standard"] if data_set == "ffhq-uv" else []
-    folders = [path for parent in ("dataset/", "") for name in names if (root / (path := parent + name)).is_dir()]
-    project = list(scan(root, PROJECT, limits=limits))
-    if not folders and not project:
-        raise ArchiveError(f"{root}: no archives; expected dataset/{data_set}/ or {PROJECT}/")
+    notes: dict[str, str] = {}
+    folders = [parent + name for parent in ("dataset/", "") for name in names]
+    members = [member for folder in folders for member in scan(root, folder, limits=limits, notes=notes)]
+    project = list(scan(root, PROJECT, limits=limits, notes=notes))
+    if not members and not project:
+        lying = f"; passed over: {', '.join([*notes][:5])}" if notes else ""
+        raise ArchiveError(f"{root}: no archives; expected dataset/{data_set}/ or {PROJECT}/{lying}")
     with Archives(root, limits) as archives:
-        published = {} if not folders else _meta_info(archives, folders)
         attributes = _attributes(archives, project)
         neutral, unread = _neutral(archives, project)
-        reference = _table(
-            (member for member in project if member.part == "latent" and not member.view), attributes, (None,)
-        )
-        if folders:
-            members = list(scan(root, *folders, limits=limits))
-            published = _attributes(archives, members) | published
-            samples = _table(members, published, VIEWS)
+        photographs = [member for member in project if member.part == "latent" and not member.view]
+        reference, lacking = _table(archives, photographs, attributes, (None,), asked)
+        if members:
+            told = _attributes(archives, members) | _meta_info(archives, members)
         else:
-            views = [member for member in project if member.view or member.part == "uv_map"]
-            edited = {member.id for member in views}
-            samples = _table(views, {id: value for id, value in attributes.items() if id in edited}, VIEWS)
+            members = [member for member in project if member.view or member.part == "uv_map"]
+            edited = {member.id for member in members}
+            told = {id: value for id, value in attributes.items() if id in edited}
+        samples, missing = _table(archives, members, told, VIEWS, asked, pictures=pictures)
         smiles = {id: known.smile for id, known in attributes.items() if isinstance(known, Attributes)}
         samples, reference = (_with_photographs(table, smiles, neutral) for table in (samples, reference))
-        return Catalogue(samples, reference, unread)
+        return Catalogue(samples, reference, unread, {"samples": missing, "reference": lacking}, notes)
 
 
 def read_latents(
@@ -120,9 +136,13 @@ def read_latents(
         yield row, reason
 
 
-def _read_sample(reader: LatentReader, locations: list[str], out: NDArray[np.float32]) -> str | None:
+def _read_sample(reader: LatentReader, locations: list[str | None], out: NDArray[np.float32]) -> str | None:
+    if not any(locations):  # pictures stand for the codes
+        out[...] = 0
+        return None
     views = VIEWS if len(locations) == len(VIEWS) else ("front",)
     for view, location, code in zip(views, locations, out, strict=True):
+        assert location is not None  # else the table gives a reason
         try:
             code[...] = reader.read(location)
         except ArchiveError as error:
@@ -141,14 +161,13 @@ def read_uv_map(archives: Archives | Path, location: str) -> NDArray[np.uint8]:
         raise ArchiveError(str(error)) from error
 
 
-def _meta_info(archives: Archives, folders: list[str]) -> dict[str, Attributes | str]:
+def _meta_info(archives: Archives, members: list[Member]) -> dict[str, Attributes | str]:
     table: dict[str, Attributes | str] = {}
-    for folder in folders:
-        for path in files(archives.root / folder):
-            if path.name == "meta-info.json":
-                location = path.relative_to(archives.root).as_posix()
-                found = decode_meta_info(archives.read(location), location)
-                table |= found | dict.fromkeys(found.keys() & table.keys(), "duplicate_id")
+    for member in members:
+        if member.part == "meta_info":
+            found = decode_meta_info(archives.read(member.location), member.location)
+            twice = (id for id in found.keys() & table.keys() if found[id] != table[id])
+            table |= found | dict.fromkeys(twice, "duplicate_id")
     return table
 
 
@@ -161,7 +180,7 @@ def _attributes(archives: Archives, members: list[Member]) -> dict[str, Attribut
             found: Attributes | str = decode_attributes(archives.read(member.location), member.location)
         except ArchiveError as error:
             found = f"attributes_unreadable: {error}"
-        table[member.id] = "duplicate_id" if member.id in table else found
+        table[member.id] = found if table.get(member.id, found) == found else "duplicate_id"
     return table
 
 
@@ -195,22 +214,33 @@ def _with_photographs(
 
 
 def _table(
-    members: Iterable[Member], attributes: dict[str, Attributes | str], views: tuple[str | None, ...]
-) -> pl.DataFrame:
+    archives: Archives,
+    members: Iterable[Member],
+    attributes: dict[str, Attributes | str],
+    views: tuple[str | None, ...],
+    asked: Samples,
+    *,
+    pictures: bool = False,
+) -> tuple[pl.DataFrame, int]:
+    """The rows of the samples that came, and how many did not."""
     maps: dict[str, str] = {}
     codes: dict[str, dict[str | None, str]] = {}
+    faces: dict[str, set[str | None]] = {}
     twice: set[str] = set()
     for member in members:
         if member.part == "uv_map":
-            twice.update({member.id} & maps.keys())
-            maps[member.id] = member.location
+            twice.update(_conflict(archives, maps.get(member.id), member))
+            maps.setdefault(member.id, member.location)
         elif member.part == "latent":
             found = codes.setdefault(member.id, {})
-            twice.update({member.id} if member.view in found else ())
-            found[member.view] = member.location
-
-    ids = sorted({*maps, *codes, *attributes})
-    known = [attributes.get(id, "missing_attributes") for id in ids]
+            twice.update(_conflict(archives, found.get(member.view), member))
+            found.setdefault(member.view, member.location)
+        elif member.part == "face" and pictures:
+            faces.setdefault(member.id, set()).add(member.view)
+    drawn = {id for id, found_views in faces.items() if found_views.issuperset(views)}
+    every = first_of({*codes, *drawn} if isinstance(asked, int) else {*maps, *codes, *drawn, *attributes}, asked)
+    ids = sorted(every & {*codes, *drawn})
+    known = [attributes.get(id, "missing_attributes") if attributes else None for id in ids]
     locations = [[codes.get(id, {}).get(view) for view in views] for id in ids]
     reasons = [
         "duplicate_id" if id in twice else found if isinstance(found, str) else _missing(views_found)
@@ -226,11 +256,18 @@ def _table(
         "uv_map": [maps.get(id) for id in ids],
         "latents": list(locations),
     }
-    return pl.DataFrame(columns, SCHEMA)
+    return pl.DataFrame(columns, SCHEMA), len(every) - len(ids)
+
+
+def _conflict(archives: Archives, location: str | None, member: Member) -> set[str]:
+    """The sample of which two files tell different things; the same bytes twice are no ambiguity."""
+    try:
+        same = location is None or archives.read(location) == archives.read(member.location)
+    except ArchiveError:
+        same = False
+    return set() if same else {member.id}
 
 
 def _missing(locations: list[str | None]) -> str | None:
     missing = [view for view, location in zip(VIEWS, locations, strict=False) if location is None]
-    if len(missing) == len(locations):
-        return "missing_latents"
     return f"missing_view:{','.join(missing)}" if missing else None

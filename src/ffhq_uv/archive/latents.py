@@ -6,31 +6,27 @@ import contextlib
 import re
 import zlib
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ffhq_uv.archive.codes import decode_codes, read_value
 from ffhq_uv.archive.containers import ArchiveError, Archives
-from ffhq_uv.formats.unpickle import UnpickleError, read_torch
 from ffhq_uv.formats.zips import Zip, ZipError
 
 LAYERS, WIDTH = 18, 512
 
 
 def decode_latent(data: bytes, name: str) -> NDArray[np.float32]:
-    """One W+ code float32 [18, 512], which may hold NaN or infinity.
+    """One W+ code float32 [18, 512], which may hold NaN or infinity; a code of W is repeated for every layer.
 
-    The file is a bare tensor (1, 18, 512) or (18, 512), or a dict that holds one as ``latent``.
-    Raises ArchiveError.
+    Published is a bare tensor (1, 18, 512), or a dict that holds one as ``latent``; `archive.codes` reads other forms,
+    too. Raises ArchiveError.
     """
-    value = _read(data, name)
-    latent = value.get("latent") if isinstance(value, dict) else value
-    if not isinstance(latent, np.ndarray) or latent.dtype != np.float32:
-        raise ArchiveError(f"{name}: holds no float32 W+ code")
-    if latent.shape not in ((1, LAYERS, WIDTH), (LAYERS, WIDTH)):
-        raise ArchiveError(f"{name}: a W+ code of shape {latent.shape}, expected (1, {LAYERS}, {WIDTH})")
-    return latent.reshape(LAYERS, WIDTH)
+    codes = decode_codes(data, name)
+    if codes.shape[:2] != (1, 1) or codes.shape[2] not in (1, LAYERS):
+        raise ArchiveError(f"{name}: W+ codes of shape {list(codes.shape)}, expected [1, {LAYERS}, {WIDTH}]")
+    return np.broadcast_to(codes[0, 0], (LAYERS, WIDTH))
 
 
 class LatentReader:
@@ -112,15 +108,8 @@ def _form(data: bytes, code: bytes) -> _Form | None:
 
 def decode_view_attribute(data: bytes, name: str) -> NDArray[np.float32]:
     """The 17 attributes float32 [17] that a view's code is published with. Raises ArchiveError."""
-    value = _read(data, name)
+    value = read_value(data, name)
     attribute = value.get("attribute") if isinstance(value, dict) else None
     if not isinstance(attribute, np.ndarray) or attribute.shape != (1, 17, 1, 1):
         raise ArchiveError(f"{name}: holds no attributes of shape (1, 17, 1, 1)")
     return attribute.reshape(17)
-
-
-def _read(data: bytes, name: str) -> Any:
-    try:
-        return read_torch(data, name)
-    except UnpickleError as error:
-        raise ArchiveError(str(error)) from error

@@ -16,7 +16,7 @@ class Limits:
     npy: int = 64 << 10  # 164 bytes
     pkl: int = 256 << 10  # 3 kB
     png: int = 64 << 20  # 1.2 MB
-    pt: int = 4 << 20  # 38 kB
+    pt: int = 32 << 20  # 38 kB; a code that is a view of a batch is saved with all of it
     ratio: float = 200  # of unpacked to packed size of a member above one MiB; nothing published is packed twofold
     members: int = 2_000_000  # of one zip; 69,620
 

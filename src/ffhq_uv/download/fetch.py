@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ffhq_uv.download.listing import Offer
+from ffhq_uv.download.offer import Offer
 from ffhq_uv.download.patience import TRIES, patiently
 from ffhq_uv.download.streams import DownloadError, Interrupted, changed, current, stream
 

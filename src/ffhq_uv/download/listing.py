@@ -15,7 +15,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
@@ -23,8 +22,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from ffhq_uv.download.patience import patiently
+from ffhq_uv.download.hub import hosted, is_hub
+from ffhq_uv.download.offer import Offer, is_local
+from ffhq_uv.download.patience import TRIES, patiently
 from ffhq_uv.download.streams import DownloadError, interruptible, is_http, open_filesystem, read_text
+from ffhq_uv.formats.folders import hidden, walk
+from ffhq_uv.formats.names import unreadable, without_suffix
 from ffhq_uv.formats.zips import unsafe
 
 LISTS = ("manifest.json", "SHA256SUMS")
@@ -36,50 +39,71 @@ _MISSING = {403, 404, 410}
 
 
 @dataclass(frozen=True)
-class Offer:
-    """A file that a place offers: path below the archives, where its bytes are, size and SHA-256 as far as known."""
+class Listing:
+    """What a place offers.
 
-    path: str
-    url: str
-    bytes: int | None = None
-    sha256: str | None = None
+    offers       the files that belong to the published parts, sorted by path
+    passed_over  paths of the other files, and why
+    revision     the state of the place, where it has one: a commit of the hub
+    """
+
+    offers: list[Offer]
+    passed_over: dict[str, str]
+    revision: str | None = None
 
 
-def is_local(url: str) -> bool:
-    """Whether a URL is a path on this machine (or ``file://``)."""
-    return "://" not in url or url.startswith("file://")
+def look(
+    place: str, parts: Iterable[str], part: str | None = None, revision: str | None = None, tries: int = TRIES
+) -> Listing:
+    """What a place offers of the published ``parts`` (first folders, or archives that stand for them).
 
-
-def offers(place: str, parts: Iterable[str], part: str | None = None) -> list[Offer]:
-    """The files of a place that belong to one of the published ``parts`` (first folders), sorted by path.
-
-    part  the one part that the place holds, where it is not the whole tree
+    part      the one part that the place holds, where it is not the whole tree
+    revision  of a place on the hub
+    tries     attempts in a row that may fail
 
     Raises DownloadError for a place that is not there, a list that is damaged, unsafe or ambiguous, and where nothing
     belongs to the parts.
     """
     name = posixpath.basename(urlsplit(place).path)
-    if name in LISTS or name.endswith((".txt", ".csv", ".json")):
-        found = list(_listed(place, name))
-    elif is_http(place):
-        found = _web_folder(place)
+    listed = name in LISTS or name.endswith((".txt", ".csv", ".json"))
+    if is_hub(place):
+        revision, found = patiently(lambda: hosted(place, revision), place, tries)
+    elif listed:
+        revision, found = None, list(_listed(place, name, tries))
     else:
-        found = _folder(place)
+        revision, found = None, _web_folder(place, tries) if is_http(place) else _folder(place, tries)
     parts = [part] if part else list(parts)
-    placed = [replace(offer, path=path) for offer in found if (path := _place(offer.path, parts, part))]
+    placed, passed_over = [], {}
+    for offer in found:
+        if hidden(offer.path) and not (listed or is_http(place)):
+            continue
+        if (path := _place(offer.path, parts, part)) is None:
+            passed_over[offer.path] = "belongs to no published part"
+        elif why := unreadable(path):
+            passed_over[offer.path] = why
+        else:
+            placed.append(replace(offer, path=path))
     if not placed:
-        raise DownloadError(f"{place}: holds nothing of {', '.join(f'{name}/' for name in parts)}")
+        seen = f"; it has {', '.join([*passed_over][:5])}" if passed_over else ""
+        raise DownloadError(f"{place}: holds nothing of {', '.join(f'{name}/' for name in parts)}{seen}")
     _check(placed, place)
-    return sorted(placed, key=lambda offer: offer.path)
+    return Listing(sorted(placed, key=lambda offer: offer.path), passed_over, revision)
 
 
 def _place(path: str, parts: list[str], part: str | None) -> str | None:
-    """Where a file belongs, by the first folder in its path that has the name of a part; None: it belongs nowhere."""
-    folders = path.split("/")
-    for at, folder in enumerate(folders[:-1]):
-        if folder in parts:
-            return "/".join(folders[at:])
+    """Where a file belongs, by the first folder in its path that has the name of a part, or the first archive that
+    stands for one; None: it belongs nowhere."""
+    names = path.split("/")
+    for at, name in enumerate(names):
+        if (name if at < len(names) - 1 else _folder_of(name)) in parts:
+            return "/".join(names[at:])
     return f"{part}/{path}" if part else None
+
+
+def _folder_of(name: str) -> str | None:
+    """The folder for which an archive stands; None for any other file."""
+    folder = without_suffix(name)
+    return folder if folder != name else None
 
 
 def _check(found: list[Offer], place: str) -> None:
@@ -102,9 +126,9 @@ def _folders(path: str) -> Iterator[str]:
     return ("/".join(parts[:at]) for at in range(1, len(parts)))
 
 
-def _listed(place: str, name: str) -> Iterator[Offer]:
+def _listed(place: str, name: str, tries: int) -> Iterator[Offer]:
     """The files of a list. Relative ones lie beside it."""
-    text = patiently(lambda: read_text(place, MAX_LIST), place)
+    text = patiently(lambda: read_text(place, MAX_LIST), place, tries)
     read = _json if name.endswith(".json") else _csv if name.endswith(".csv") else _lines
     try:
         rows = list(read(text))
@@ -168,10 +192,10 @@ def _beside(place: str, name: str) -> str:
     return f"{place.rpartition('/')[0]}/{name}"
 
 
-def _web_folder(place: str) -> list[Offer]:
+def _web_folder(place: str, tries: int) -> list[Offer]:
     for name in LISTS:
         try:
-            return list(_listed(f"{place.rstrip('/')}/{name}", name))
+            return list(_listed(f"{place.rstrip('/')}/{name}", name, tries))
         except DownloadError as error:
             if error.status not in _MISSING:
                 raise
@@ -182,37 +206,26 @@ def _web_folder(place: str) -> list[Offer]:
     )
 
 
-def _folder(place: str) -> list[Offer]:
+def _folder(place: str, tries: int) -> list[Offer]:
     """The files of a folder, with the checksums of a list that lies in it."""
     found: list[tuple[str, str, int | None]] = []
     if is_local(place):
         root = Path(place.removeprefix("file://")).absolute()
         if not root.is_dir():
             raise DownloadError(f"{place}: no such folder")
-        found += [(path.relative_to(root).as_posix(), str(path), path.stat().st_size) for path in _walk(root)]
+        files = (path for path in walk(root) if path.is_file())
+        found += [(path.relative_to(root).as_posix(), str(path), path.stat().st_size) for path in files]
     else:
         top = place.rstrip("/")
-        found += [(path, f"{top}/{path}", size) for path, size in patiently(lambda: _find(top), place)]
+        found += [(path, f"{top}/{path}", size) for path, size in patiently(lambda: _find(top), place, tries)]
     if not found:
         raise DownloadError(f"{place}: no such folder, or nothing in it")
     sums = {}
     for name in LISTS:
         if any(path == name for path, _, _ in found):
-            sums = {offer.path: offer.sha256 for offer in _listed(f"{place.rstrip('/')}/{name}", name)}
+            sums = {offer.path: offer.sha256 for offer in _listed(f"{place.rstrip('/')}/{name}", name, tries)}
             break
-    hidden = re.compile(r"(^|/)\.")
-    return [Offer(path, url, size, sums.get(path)) for path, url, size in found if not hidden.search(path)]
-
-
-def _walk(root: Path) -> Iterator[Path]:
-    """Every file below a folder, through links, each real folder once."""
-    seen = set()
-    for folder, folders, names in os.walk(root, followlinks=True):
-        if (real := os.path.realpath(folder)) in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        yield from (path for name in names if (path := Path(folder, name)).is_file())
+    return [Offer(path, url, size, sums.get(path)) for path, url, size in found if path not in LISTS]
 
 
 def _find(top: str) -> list[tuple[str, int | None]]:

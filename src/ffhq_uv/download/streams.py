@@ -15,11 +15,13 @@ import fsspec
 import requests
 import urllib3
 
+from ffhq_uv.download.tokens import authorisation, remedy
+
 BLOCK = 1 << 20
 """Bytes read at once."""
 TIMEOUT = (20, 60)
 """Seconds to wait for a connection, and for the next bytes."""
-_BUSY = {408, 425, 429, 500, 502, 503, 504}
+BUSY = {408, 425, 429, 500, 502, 503, 504}
 """HTTP answers after which trying again is worthwhile."""
 _SESSIONS = threading.local()  # requests' sessions keep connections open, and are not made for several threads
 
@@ -131,28 +133,29 @@ def changed(error: Interrupted) -> bool:
 def _answer(method: str, url: str, headers: dict[str, str]) -> Iterator[requests.Response]:
     if not hasattr(_SESSIONS, "session"):
         _SESSIONS.session = requests.Session()
-    headers = {"Accept-Encoding": "identity"} | headers
+    headers = {"Accept-Encoding": "identity"} | authorisation(url) | headers
     try:
         answer = _SESSIONS.session.request(method, url, headers=headers, stream=True, timeout=TIMEOUT)
     except requests.RequestException as error:
         if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema)):
             raise DownloadError(f"{url}: {error}") from error
-        raise Interrupted(_brief(error)) from error
+        raise Interrupted(brief(error)) from error
     with closing(answer):
         yield answer
 
 
 def _refused(url: str, answer: requests.Response) -> Exception:
-    if answer.status_code in _BUSY:
-        return Interrupted(f"HTTP {answer.status_code} {answer.reason}", _wait(answer.headers.get("Retry-After")))
-    return DownloadError(f"{url}: HTTP {answer.status_code} {answer.reason}", answer.status_code)
+    if answer.status_code in BUSY:
+        return Interrupted(f"HTTP {answer.status_code} {answer.reason}", seconds_of(answer.headers.get("Retry-After")))
+    refused = f"{url}: HTTP {answer.status_code} {answer.reason}{remedy(url, answer.status_code)}"
+    return DownloadError(refused, answer.status_code)
 
 
 def _blocks(answer: requests.Response) -> Iterator[bytes]:
     try:
         yield from answer.raw.stream(BLOCK, decode_content=False)
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise Interrupted(_brief(error)) from error
+        raise Interrupted(brief(error)) from error
 
 
 def _validator(answer: requests.Response) -> str | None:
@@ -165,8 +168,8 @@ def _number(text: str | None) -> int | None:
     return int(text) if text is not None and re.fullmatch(r"\d{1,18}", text) else None
 
 
-def _wait(after: str | None) -> float:
-    """Seconds of a Retry-After header, which are a number or a date; at most ten minutes."""
+def seconds_of(after: str | None) -> float:
+    """The seconds of a Retry-After header, which are a number or a date; at most ten minutes."""
     if (seconds := _number(after)) is None:
         try:
             date = email.utils.parsedate_to_datetime(after or "")
@@ -235,8 +238,9 @@ def interruptible(what: str) -> Iterator[None]:
     except (Interrupted, DownloadError, GeneratorExit):
         raise
     except Exception as error:  # every file system has errors of its own
-        raise Interrupted(_brief(error)) from error
+        raise Interrupted(brief(error)) from error
 
 
-def _brief(error: Exception) -> str:
+def brief(error: Exception) -> str:
+    """An error in one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:300]

@@ -1,1 +1,1 @@
-"""Files from outside, read safely: no code of theirs runs, and sizes are bounded."""
+"""File formats from outside: names, folders, archives, pictures, pickles. All rooms read them here."""

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ffhq_uv.formats.looks import looks_like
+
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 MAX_PIXELS = 4096 * 4096
 """Largest picture that is decoded; the published ones have 1024 x 1024."""
@@ -32,7 +34,7 @@ def read_png(data: bytes, name: str) -> NDArray[np.uint8]:
     Raises PngError, with ``name`` and the reason.
     """
     if data[:8] != b"\x89PNG\r\n\x1a\n" or data[12:16] != b"IHDR" or len(data) < 33:
-        raise PngError(f"{name}: no PNG file")
+        raise PngError(f"{name}: no PNG file, but {looks_like(data[:512]) or 'something else'}")
     width, height, depth = struct.unpack(">IIB", data[16:25])
     if not 0 < width * height <= MAX_PIXELS or depth > 8:
         raise PngError(f"{name}: refuses {width} x {height} pixels of {depth} bits (at most {MAX_PIXELS}, 8 bits)")

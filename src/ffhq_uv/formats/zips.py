@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import re
 import struct
 import zipfile
@@ -27,6 +26,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ffhq_uv.formats.sources import Files, Memory, Source
 
 STORED, DEFLATED = 0, 8
 MAX_MEMBERS = 2_000_000
@@ -54,6 +55,10 @@ class ZipError(ValueError):
 
 class TooLarge(ZipError):
     """A zip, or a member, is larger than the caller allows: it may well be sound."""
+
+
+class Unsupported(ZipError):
+    """A zip is sound, as far as it was looked at, and of a kind that is not read. The message says what to do."""
 
 
 def unsafe(name: str) -> bool:
@@ -89,19 +94,18 @@ class Directory:
 class Zip:
     """An open zip. Close it, or use ``with``; reading from several threads is fine."""
 
-    def __init__(self, source: Path | bytes, max_members: int = MAX_MEMBERS) -> None:
-        """Open a file, or the bytes of one.
+    def __init__(self, source: Path | bytes | Source, max_members: int = MAX_MEMBERS) -> None:
+        """Open a file, the bytes of one, or what else holds one; it is closed with the zip.
 
         Raises ZipError (TooLarge for more members), or OSError if the file cannot be opened.
         """
-        self._handle = -1
         if isinstance(source, bytes):
-            self._length, self._data = len(source), source
+            self.source: Source = Memory(source)
         else:
-            self._handle = os.open(source, os.O_RDONLY)
-            self._length = os.fstat(self._handle).st_size
+            self.source = Files([source]) if isinstance(source, Path) else source
+        self._piece = self.source.piece
         try:
-            start, raw, count = _central_directory(self._length, self._piece, max_members)
+            start, raw, count = _central_directory(self.source.length, self._piece, max_members)
             self._digest = b""
             found = None
             if isinstance(source, Path) and count >= REMEMBERED:
@@ -167,21 +171,33 @@ class Zip:
             piece = self._piece(offset, start + packed)
         return start, piece
 
-    def _piece(self, start: int, length: int) -> bytes:
-        """Some bytes of the file; fewer if it ends before."""
-        if self._handle < 0:
-            return self._data[start : start + length]
-        pieces = []
-        while length > 0 and (piece := os.pread(self._handle, length, start)):
-            pieces.append(piece)
-            start, length = start + len(piece), length - len(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    def stored(self, name: str, most: int) -> tuple[int, int, bytes] | None:
+        """For a member that is not packed: where it begins in a piece of the file, its length, and the piece.
+
+        Its CRC is not checked. None for a packed one. Errors as those of `read`.
+        """
+        if self.directory.method[at := self.directory.places[name]] != STORED:
+            return None
+        length = int(self.directory.size[at])
+        start, piece = self.locate(name, most)
+        return (start, length, piece) if length == self.directory.packed[at] else None
+
+    def span(self, name: str) -> tuple[int, int] | None:
+        """Where a member lies as it is: its first byte, and its length; None if it is packed. Errors as `read`."""
+        at = self.directory.places[name]
+        if self.directory.method[at] != STORED:
+            return None
+        offset, end = int(self.directory.offset[at]), int(self.directory.end[at])
+        header = self._piece(offset, 30)
+        start = offset + 30 + sum(_LOCAL.unpack(header)[-2:]) if len(header) == 30 else end
+        length = int(self.directory.size[at])
+        if start + length > end or length != self.directory.packed[at]:
+            raise ZipError("damaged (its bytes overlap another member's)")
+        return start, length
 
     def close(self) -> None:
         """Close the file."""
-        if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
+        self.source.close()
 
     def __enter__(self) -> Zip:
         return self
@@ -239,7 +255,7 @@ def _central_directory(length: int, piece: Callable[[int, int], bytes], max_memb
         _, _, _, _, disk, first_disk, here, count, size, start = _END64.unpack(record)
         end = place
     if disk or first_disk or here != count:
-        raise ZipError("refuses a zip in several parts")
+        raise Unsupported("refuses a zip in several parts; zip -s 0 NAME.zip --out whole.zip joins them")
     if start + size != end:
         raise ZipError("not a readable zip (bytes are missing or too many; is it cut short?)")
     if count > max_members:
@@ -295,8 +311,16 @@ def _read_directory(raw: bytes, start: int, count: int) -> Directory:
         raise ZipError(f"refuses the link {names[linked[0]]!r}")
     odd = np.flatnonzero((flagged & 0x2041 != 0) | ((methods != STORED) & (methods != DEFLATED)))
     if odd.size:
-        raise ZipError(f"refuses {names[odd[0]]!r} (encrypted, or neither stored nor deflated)")
+        raise Unsupported(_odd(names[odd[0]], int(flagged[odd[0]]), int(methods[odd[0]])))
     return Directory(names, **table, end=_ends(names, offsets, lengths + packeds + np.uint64(30), start))
+
+
+def _odd(name: str, flags: int, method: int) -> str:
+    """Why a member is not read, and what to do."""
+    if flags & 0x2041:
+        return f"refuses {name!r}, which is encrypted; unpack the zip with its password, and leave the files unpacked"
+    packed = {9: "Deflate64", 12: "bzip2", 14: "LZMA", 93: "zstd", 95: "xz", 98: "PPMd"}.get(method, f"method {method}")
+    return f"refuses {name!r}, packed by {packed}; only stored and deflated members are read: unpack the zip"
 
 
 def _ends(names: list[str], offsets: NDArray[np.uint64], lengths: NDArray[np.uint64], start: int) -> NDArray[np.uint64]:
@@ -320,6 +344,11 @@ def _check_names(names: list[str]) -> None:
     if control >= max(len(names), 1) or any(sign in f"\n{joined}\n" for sign in ("..", "\\", ":", "\n/", "\n\n")):
         for name in names:
             if unsafe(name):
+                if "\\" in name:
+                    raise Unsupported(
+                        f"refuses the member name {name!r}, as some Windows programs write it: unpack the zip with "
+                        "such a program, and leave the files unpacked"
+                    )
                 raise ZipError(f"refuses the member name {name!r}")
     folded = joined.casefold().split("\n")
     if names and len(set(folded)) < len(names):

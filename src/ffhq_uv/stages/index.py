@@ -3,6 +3,7 @@ with samples that cannot be read in data/quarantine.parquet."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from ffhq_uv.archive.catalogue import catalogue, read_latents
+from ffhq_uv.archive.catalogue import Catalogue, catalogue, read_latents
 from ffhq_uv.archive.containers import Archives
 from ffhq_uv.archive.latents import LatentReader
 from ffhq_uv.archive.limits import Limits
+from ffhq_uv.archive.notes import passed_over
+from ffhq_uv.archive.wanted import Samples
 from ffhq_uv.config import Config
 from ffhq_uv.shards.failures import check_failures
 from ffhq_uv.shards.progress import progress
@@ -28,9 +31,11 @@ BATCH = 64
 
 def run(config: Config) -> None:
     """List the samples of both data sets and gather their codes; one that cannot be read keeps its row and reason."""
-    found = catalogue(files.ARCHIVES, limits=limits(config))
-    if found.unread:
-        print(f"no emotions from {len(found.unread):,} records of the face service, such as {found.unread[0]}")
+    pictures = config.generator.name == "recorded"
+    found = catalogue(files.ARCHIVES, limits=limits(config), asked=asked_samples(), pictures=pictures)
+    print(*said(found), sep="\n", flush=True)
+    if found.samples.is_empty() and found.reference.is_empty():
+        raise RuntimeError("index: no sample's codes came, so that nothing can be drawn; see data/manifest.json")
     with files.replacing_directory(files.LATENTS) as latents:
         samples = read(found.samples, latents / files.SAMPLE_CODES.name, 3, limits(config))
         reference = read(found.reference, latents / files.REFERENCE_CODES.name, 1, limits(config))
@@ -38,9 +43,28 @@ def run(config: Config) -> None:
         files.write_table(files.QUARANTINE, quarantine(tables))
         for name, table in tables.items():
             check_failures(table["reason"], config.failures.max_share, f"index: {name}")
-    files.write_report("index", {name: counts(table) for name, table in tables.items()})
+    here = {name: counts(table) | {"not_here": found.not_here[name]} for name, table in tables.items()}
+    files.write_report("index", here)
     files.write_table(files.INDEX, samples)
     files.write_table(files.REFERENCE_INDEX, reference)
+
+
+def asked_samples() -> Samples:
+    """The samples that `pull` was asked for (``source.samples``); None: all."""
+    if not files.MANIFEST.exists():
+        return None
+    samples: Samples = json.loads(files.MANIFEST.read_text()).get("asked", {}).get("samples")
+    return samples
+
+
+def said(found: Catalogue) -> Iterator[str]:
+    """What was found, and what was not, for a person to read."""
+    for name, table in (("samples", found.samples), ("reference", found.reference)):
+        missing = f", {count:,} more are named and did not come (not_here)" if (count := found.not_here[name]) else ""
+        yield f"{name}: {len(table):,}{missing}"
+    if found.unread:
+        yield f"no emotions from {len(found.unread):,} records of the face service, such as {found.unread[0]}"
+    yield from passed_over(found.passed_over)
 
 
 def read(table: pl.DataFrame, path: Path, views: int, bounds: Limits) -> pl.DataFrame:

@@ -78,6 +78,11 @@ class StyleGAN2Generator:
         self.resolution = self.network.resolution
         self._synthesize = compiled(self.network) if compile and not on_cpu else self.network
 
+    @property
+    def layers(self) -> int:
+        """Rows of a W+ code that this network draws: 18 at 1024."""
+        return self.network.latents
+
     def __call__(self, latents: Tensor, ids: Sequence[str]) -> tuple[Tensor, tuple[str | None, ...]]:
         """Faces uint8 [B, V, R, R, 3] of W+ codes float32 [B, V, L, 512], and per sample None or a reason.
 

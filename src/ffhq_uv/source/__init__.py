@@ -1,0 +1,1 @@
+"""The configured source: what its places offer, and what of it a run asks for."""
