@@ -23,6 +23,7 @@ from yaml import YAMLError
 
 from ffhq_uv.contradictions import contradictions
 from ffhq_uv.formats.published import PARTS
+from ffhq_uv.overrides import as_typed, home
 from ffhq_uv.repository import project, repository
 
 CONF = project() / "conf"
@@ -42,7 +43,13 @@ class Section(BaseModel):
 
 
 def _in_repository(place: Any) -> Any:
-    """A relative path as it is, or where the user's repository has it: a copy that DVC makes has tracked files only."""
+    """A relative path as it is, or where the user's repository has it: a copy that DVC makes has tracked files only.
+
+    ``~`` is the home folder.
+    """
+    if not str(place).strip():
+        raise ValueError("is empty; null stands for no place")
+    place = type(place)(home(str(place)))
     local = "://" not in str(place)
     if not local or repository() == Path.cwd() or Path(place).exists():
         return place
@@ -355,7 +362,7 @@ def composed(overrides: Sequence[str] = (), params: Path | None = None) -> DictC
     try:
         with initialize_config_dir(str(folder), version_base="1.3"):
             try:
-                config = compose(name, overrides=list(overrides))
+                config = compose(name, overrides=[as_typed(word) for word in overrides])
             except ConfigCompositionException as error:
                 raise ConfigError(_with_options(error, overrides, compose(name))) from None
     except HydraException as error:

@@ -202,7 +202,7 @@ def test_each_wrong_sample_keeps_its_row_with_its_reason_and_the_others_are_fine
     write_zip(codes, [item for item in members(*ids) if item[0].endswith(".pt")])
     records = meta_info(*ids)
     del records["000001"]
-    records["000002"]["Age"] = None
+    records["000002"]["Age"] = "old"
     write_meta_info(folder / "meta-info.json", records | meta_info("000042"))
     replace(codes, "000003_left_latent.pt", lambda data: None)
     bad = codes_of("000004")[1]
@@ -219,7 +219,7 @@ def test_each_wrong_sample_keeps_its_row_with_its_reason_and_the_others_are_fine
     assert dict(zip(table["id"], table["reason"], strict=True)) == {
         **dict.fromkeys(("000000", "000004", "000005", "000006", "000008")),
         "000001": "missing_attributes",
-        "000002": "attributes_unreadable: Age is None, expected a number from 0 to 150",
+        "000002": "attributes_unreadable: Age is 'old', expected a number from 0 to 150",
         "000003": "missing_view:left",
         "000007": "duplicate_id",
     }

@@ -7,6 +7,8 @@ import json
 import struct
 import tracemalloc
 import zlib
+from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -35,13 +37,16 @@ def test_meta_info_takes_the_index_as_a_number_a_text_or_null() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"Age": None}, "Age is None, expected a number from 0 to 150"),
+        ({"Age": "23"}, "Age is '23', expected a number from 0 to 150"),
         ({"Age": float("nan")}, "Age is nan"),
         ({"Age": float("inf")}, "Age is inf"),
         ({"Beard": 1.5}, "Beard is 1.5, expected a number from 0 to 1"),
         ({"Beard": True}, "Beard is True"),
         ({"Gender": 2}, "Gender is 2"),
-        ({"Gender": 1.0}, "Gender is 1.0"),
+        ({"Gender": 0.5}, "Gender is 0.5"),
+        ({"Gender": "woman"}, "Gender is 'woman'"),
+        ({"Gender": True}, "Gender is True"),
+        ({"Index-in-FFHQ": 15315.5}, "Index-in-FFHQ is 15315.5"),
         ({"Index-in-FFHQ": 70000}, "Index-in-FFHQ is 70000"),
         ({"Index-in-FFHQ": "٣"}, "Index-in-FFHQ is '٣'"),
     ],
@@ -52,6 +57,27 @@ def test_a_record_out_of_range_is_that_samples_reason(change: dict[str, object],
     assert isinstance(table["000002"], Attributes)
     with pytest.raises(ArchiveError, match=reason.split(",")[0]):
         decode_attributes(json.dumps(FINE | change).encode(), "01223.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"Index-in-FFHQ": 15315.0}, {"ffhq_index": "15315"}),
+        ({"Gender": 1.0}, {"gender": 1}),
+        ({"Gender": "male"}, {"gender": 1}),
+        ({"Gender": "Female"}, {"gender": 0}),
+        ({"Gender": None, "Age": None}, {"gender": None, "age": None}),
+        ({"Race": 3, "Expression": None}, {"smile": None}),
+    ],
+)
+def test_what_people_write_is_what_it_says(change: dict[str, object], expected: dict[str, object]) -> None:
+    record = decode_attributes(json.dumps(FINE | change).encode(), "01223.json", ignored := Counter[str]())
+    assert record == replace(Attributes(1, 23.0, 0.25, None, None), **expected)
+    assert ignored == ({"Race": 1} if "Race" in change else {})
+
+
+def test_attributes_that_are_missing_are_unknown_and_no_fault() -> None:
+    assert decode_attributes(b"{}", "01223.json") == Attributes(None, None, None, None, None)
 
 
 def test_an_id_given_twice_is_a_duplicate_not_the_last_one() -> None:

@@ -19,6 +19,7 @@ latents       list of str, location of each view's code, or null; all null where
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,6 +93,7 @@ def catalogue(
     names = [data_set, f"{data_set}-face-latents", f"{data_set}-face-attributes"]
     names += ["standard"] if data_set == "ffhq-uv" else []
     notes: dict[str, str] = {}
+    ignored: Counter[str] = Counter()
     folders = [parent + name for parent in ("dataset/", "") for name in names]
     members = [member for folder in folders for member in scan(root, folder, limits=limits, notes=notes)]
     project = list(scan(root, PROJECT, limits=limits, notes=notes))
@@ -99,12 +101,12 @@ def catalogue(
         lying = f"; passed over: {', '.join([*notes][:5])}" if notes else ""
         raise ArchiveError(f"{root}: no archives; expected dataset/{data_set}/ or {PROJECT}/{lying}")
     with Archives(root, limits) as archives:
-        attributes = _attributes(archives, project)
+        attributes = _attributes(archives, project, ignored)
         neutral, unread = _neutral(archives, project)
         photographs = [member for member in project if member.part == "latent" and not member.view]
         reference, lacking = _table(archives, photographs, attributes, (None,), asked)
         if members:
-            told = _attributes(archives, members) | _meta_info(archives, members)
+            told = _attributes(archives, members, ignored) | _meta_info(archives, members, ignored)
         else:
             members = [member for member in project if member.view or member.part == "uv_map"]
             edited = {member.id for member in members}
@@ -112,7 +114,8 @@ def catalogue(
         samples, missing = _table(archives, members, told, VIEWS, asked, pictures=pictures)
         smiles = {id: known.smile for id, known in attributes.items() if isinstance(known, Attributes)}
         samples, reference = (_with_photographs(table, smiles, neutral) for table in (samples, reference))
-        return Catalogue(samples, reference, unread, {"samples": missing, "reference": lacking}, notes)
+        told_more = {f"{key} ({count:,} records)": "an attribute that nothing reads" for key, count in ignored.items()}
+        return Catalogue(samples, reference, unread, {"samples": missing, "reference": lacking}, notes | told_more)
 
 
 def read_latents(
@@ -161,23 +164,23 @@ def read_uv_map(archives: Archives | Path, location: str) -> NDArray[np.uint8]:
         raise ArchiveError(str(error)) from error
 
 
-def _meta_info(archives: Archives, members: list[Member]) -> dict[str, Attributes | str]:
+def _meta_info(archives: Archives, members: list[Member], ignored: Counter[str]) -> dict[str, Attributes | str]:
     table: dict[str, Attributes | str] = {}
     for member in members:
         if member.part == "meta_info":
-            found = decode_meta_info(archives.read(member.location), member.location)
+            found = decode_meta_info(archives.read(member.location), member.location, ignored)
             twice = (id for id in found.keys() & table.keys() if found[id] != table[id])
             table |= found | dict.fromkeys(twice, "duplicate_id")
     return table
 
 
-def _attributes(archives: Archives, members: list[Member]) -> dict[str, Attributes | str]:
+def _attributes(archives: Archives, members: list[Member], ignored: Counter[str]) -> dict[str, Attributes | str]:
     table: dict[str, Attributes | str] = {}
     for member in members:
         if member.part != "attributes":
             continue
         try:
-            found: Attributes | str = decode_attributes(archives.read(member.location), member.location)
+            found: Attributes | str = decode_attributes(archives.read(member.location), member.location, ignored)
         except ArchiveError as error:
             found = f"attributes_unreadable: {error}"
         table[member.id] = found if table.get(member.id, found) == found else "duplicate_id"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ffhq_uv.config import ConfigError
+from ffhq_uv.overrides import home
 
 
 class Words(BaseModel):
@@ -40,7 +42,7 @@ def parse(tool: str, declared: type[W], given: Sequence[str]) -> tuple[W, list[s
         elif name in values or not value:
             raise ConfigError(f"{word}: {'given twice' if value else 'no value'}; expected: {usage(tool, declared)}")
         else:
-            values[name] = value
+            values[name] = home(value) if declared.model_fields[name].annotation in (Path, Path | None) else value
     try:
         return declared.model_validate(values), rest
     except ValidationError as error:

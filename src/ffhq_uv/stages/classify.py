@@ -23,8 +23,14 @@ def run(config: Config) -> None:
     axes = _axes(section)
     samples = _with_skin_tone(files.read_table(files.INDEX), files.read_table(files.MEASUREMENTS))
     passed = samples["id"].is_in(files.read_table(files.KEPT)["id"].implode())
+    along = next((axis.column for axis in axes if isinstance(axis, Bins)), None)
     kept = classify(
-        samples.filter(passed), axes, unknown=section.unknown, min_size=section.min_size, small=section.small
+        samples.filter(passed),
+        axes,
+        unknown=section.unknown,
+        min_size=section.min_size,
+        small=section.small if along else "drop",  # without bins, no category is near to another
+        along=along or "age",
     )
     every = classify(samples, axes, unknown="own").select("id", "fine")
     dropped = every.filter(~passed).with_columns(
@@ -53,8 +59,11 @@ def run(config: Config) -> None:
 def _axes(section: settings.Classify) -> list[Bins | Values]:
     return [
         Values("gender", GENDER),
-        Bins("age", section.age_edges),
-        Bins("beard", section.beard_edges, BEARD if len(section.beard_edges) == 1 else None),
+        *([Bins("age", section.age_edges)] if section.age_edges else []),
+        *(
+            [Bins("beard", section.beard_edges, BEARD if len(section.beard_edges) == 1 else None)]
+            * bool(section.beard_edges)
+        ),
         *([Values("skin_tone")] if section.skin_tone else []),
         *(_named(axis) for axis in section.also),
     ]
