@@ -107,7 +107,7 @@ def make_faces(
     ``000/036481/036481_left_latent.pt`` becomes ``000/036481/036481_left.png``, with a chunk's zip standing for its
     folder; ``<name>.pt`` becomes ``<name>.png``, where the name ends at the first dot; a file of many codes becomes a
     folder ``<name>/`` of them by their numbers. Pictures that are there and were drawn of the same codes with the same
-    ``key`` stay, so that an interrupted run goes on; ``batch`` codes are drawn at a time. What cannot be read or drawn
+    ``key`` stay, so that an interrupted run goes on; those that were drawn otherwise are drawn again; ``batch`` codes are drawn at a time. What cannot be read or drawn
     is listed in the summary and in ``failures.json``.
 
     Raises FileNotFoundError, or ArchiveError for an archive that is damaged as a whole.
@@ -129,18 +129,28 @@ def make_faces(
     ):
         tasks = _tasks(archives, start, latents.is_dir(), key, failures, notes)
         while chunk := list(islice(tasks, batch)):
-            todo = [task for task in chunk if not _is_drawn(out, records, task)]
-            found += len(chunk) - len(todo)
+            todo = []
+            for task in chunk:
+                if not (out / task.picture).exists():
+                    todo.append(task)
+                elif task.picture not in records:
+                    failures[task.location] = f"{out / task.picture} is there, and was not drawn by this tool; move it"
+                elif records[task.picture] == task.record:
+                    found += 1
+                else:
+                    (out / task.picture).unlink()  # of another code, or drawn in another way
+                    todo.append(task)
             writing = []
             for task, face, reason in _drawn(generator, todo):
-                if reason:
-                    failures[task.location] = reason
-                elif face is not None:
-                    writing.append((task, pool.submit(_write, out / task.picture, face)))
-            for task, future in writing:
-                future.result()
+                if reason or face is None:
+                    failures[task.location] = reason or "no face"
+                    continue
+                # The record first: a picture without one is not ours, and a record without a picture means nothing.
                 journal.write(json.dumps({"picture": task.picture, "of": task.record}) + "\n")
-            journal.flush()
+                journal.flush()
+                writing.append(pool.submit(_write, out / task.picture, face))
+            for future in writing:
+                future.result()
             drawn += len(writing)
             bar.update(len(chunk))
     if failures:
@@ -221,10 +231,6 @@ def _records(path: Path) -> dict[str, str]:
             entry = json.loads(line)
             records[entry["picture"]] = entry["of"]
     return records
-
-
-def _is_drawn(out: Path, records: dict[str, str], task: Task) -> bool:
-    return records.get(task.picture) == task.record and (out / task.picture).exists()
 
 
 def _write(path: Path, face: NDArray[np.uint8]) -> None:
