@@ -38,10 +38,11 @@ def test_a_fresh_clone_can_run_everything(tmp_path: Path) -> None:
 
 def test_without_a_source_everything_waits_for_pull(tmp_path: Path) -> None:
     with inside(tmp_path):
-        found = states("experiment=ffhq_uv")
+        found = states("experiment=ffhq_uv", "source.url=null")
         assert found["pull"].startswith("lacks source.url")
         assert found["index"] == found["classify"] == "waits for pull"
-        assert states("experiment=ffhq_uv", "source.url=/somewhere")["index"] == "can run after pull"
+        for overrides in (["source.url=/somewhere"], []):  # the mirror is a source, too
+            assert states("experiment=ffhq_uv", *overrides)["index"] == "can run after pull"
         assert "files marked *" in states("experiment=ffhq_uv", "source.url=/x", "checkpoints=/none")["measure"]
 
 

@@ -236,7 +236,7 @@ def test_a_second_run_draws_only_what_is_missing(layouts: Path, tmp_path: Path) 
     out = tmp_path / "out"
     make_faces(layouts, out, Brightness(), batch=8)
     os.remove(out / "00007.png")
-    (out / ".00007.png.abc.part").write_bytes(b"half")
+    (out / ".00007.png.abcd1234.part").write_bytes(b"half")
     (layouts / "001/001001/001001_front_latent.pt").unlink()
     latent(layouts / "001/001000/001000_front_latent.pt", 60)
     again = Brightness()
