@@ -34,6 +34,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def archives(studio: Path, tmp_path: Path) -> Path:
     """A published tree beside the folder of the run, to change."""
     shutil.copytree(studio, tmp_path / "published")
+    (tmp_path / "dvc.yaml").touch()  # a folder of a project
     return tmp_path / "published"
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 from tests.download.hub import COMMIT, Hub, hub_serving
-from tests.stages.conftest import inside
-from tests.stages.conftest import run as small_run
+from tests.small_run import inside
+from tests.small_run import run as small_run
 from tests.stages.interrupting import SOURCE
 
 from ffhq_uv.__main__ import main
