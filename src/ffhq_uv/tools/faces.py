@@ -107,8 +107,8 @@ def make_faces(
     ``000/036481/036481_left_latent.pt`` becomes ``000/036481/036481_left.png``, with a chunk's zip standing for its
     folder; ``<name>.pt`` becomes ``<name>.png``, where the name ends at the first dot; a file of many codes becomes a
     folder ``<name>/`` of them by their numbers. Pictures that are there and were drawn of the same codes with the same
-    ``key`` stay, so that an interrupted run goes on; those that were drawn otherwise are drawn again; ``batch`` codes are drawn at a time. What cannot be read or drawn
-    is listed in the summary and in ``failures.json``.
+    ``key`` stay, so that an interrupted run goes on; those that were drawn otherwise are drawn again; ``batch`` codes
+    are drawn at a time. What cannot be read or drawn is listed in the summary and in ``failures.json``.
 
     Raises FileNotFoundError, or ArchiveError for an archive that is damaged as a whole.
     """
