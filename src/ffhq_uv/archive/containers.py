@@ -17,8 +17,8 @@ from pathlib import Path
 from types import TracebackType
 
 from ffhq_uv.archive.limits import PUBLISHED, Limits
-from ffhq_uv.faults import PassingError
 from ffhq_uv.archive.notes import Notes
+from ffhq_uv.faults import PassingError
 from ffhq_uv.formats.folders import hidden, walk
 from ffhq_uv.formats.looks import looks_like
 from ffhq_uv.formats.names import copy_of, is_archive, part_of, unreadable
