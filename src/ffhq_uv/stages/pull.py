@@ -18,7 +18,7 @@ from ffhq_uv.source.report import report
 from ffhq_uv.store import files
 from ffhq_uv.store.apart import check_apart, check_files_apart
 from ffhq_uv.store.limits import limits
-from ffhq_uv.store.lock import enforce
+from ffhq_uv.source.lock import enforce
 from ffhq_uv.studio.publish import publish
 
 
