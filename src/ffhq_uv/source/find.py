@@ -10,8 +10,8 @@ from ffhq_uv.archive.wanted import in_parts, in_samples
 from ffhq_uv.config import ConfigError, PublishedSource
 from ffhq_uv.download import Offer, look
 from ffhq_uv.formats.published import OLD_PARTS, PARTS, PUBLISHED_SAMPLES
-from ffhq_uv.source.where import WHERE
 from ffhq_uv.source.lock import read_lock
+from ffhq_uv.source.where import WHERE
 
 
 @dataclass(frozen=True)

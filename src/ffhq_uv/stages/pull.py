@@ -14,11 +14,11 @@ from ffhq_uv.config import Config, ConfigError, PublishedSource, StudioSource
 from ffhq_uv.download import Offer, fetch, is_local, total
 from ffhq_uv.shards.progress import progress
 from ffhq_uv.source.find import Found, asked_samples, find
+from ffhq_uv.source.lock import enforce
 from ffhq_uv.source.report import report
 from ffhq_uv.store import files
 from ffhq_uv.store.apart import check_apart, check_files_apart
 from ffhq_uv.store.limits import limits
-from ffhq_uv.source.lock import enforce
 from ffhq_uv.studio.publish import publish
 
 
