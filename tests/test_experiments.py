@@ -5,6 +5,7 @@ In an environment as `make` leaves it: the package is installed editable, from t
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -116,3 +117,20 @@ def test_a_run_of_other_code_than_the_folders_stops(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert "PYTHONPATH=src python -m ffhq_uv filter runs this folder's" in done.stderr
+
+
+@pytest.mark.slow
+def test_dvc_watches_the_networks_wherever_they_lie(project: Project) -> None:
+    (project.folder / "elsewhere").mkdir()
+    encoder = project.folder / "elsewhere/encoder.onnx"
+    encoder.write_bytes(b"one")
+    (project.folder / ".git/info/exclude").write_text("elsewhere/\n")
+    overrides = ("identity=onnx", "identity.checkpoint=elsewhere/encoder.onnx")
+    project.call("dvc", "exp", "run", *settings(*FEW, *overrides), "checkpoints")
+    first = json.loads((project.folder / "data/checkpoints.json").read_text())
+    assert first == {"identity=onnx: encoder.onnx": hashlib.sha256(b"one").hexdigest()}
+    assert "up to date" in project.call("dvc", "repro", "checkpoints")
+    encoder.write_bytes(b"two")
+    said = project.call("dvc", "repro", "checkpoints")
+    assert "Running stage 'checkpoints'" in said
+    assert json.loads((project.folder / "data/checkpoints.json").read_text()) != first

@@ -109,3 +109,10 @@ def test_git_ignores_exactly_the_data_that_dvc_keeps(folder: str) -> None:
     lines = (ROOT / folder / ".gitignore").read_text().split()
     ignored = {f"{folder}{line}" for line in lines if "partial" not in line}
     assert {name for name in names if name.startswith(f"{folder}/")} == ignored
+
+
+@pytest.mark.parametrize("stage", ["measure", "truth", "extract"])
+def test_a_stage_that_draws_faces_depends_on_the_networks(stage: str) -> None:
+    assert "data/checkpoints.json" in STAGES[stage]["deps"]
+    assert "checkpoints" in STAGES["checkpoints"]["deps"]
+    assert (ROOT / "checkpoints/README.md").exists()  # DVC wants the folder to be there, in a fresh clone too

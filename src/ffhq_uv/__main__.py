@@ -32,6 +32,7 @@ STAGES = {
     "pull": "bring the published archives to data/archives",
     "index": "read them: attributes and latent codes of every sample",
     "chain": "take the checksums of the code that makes and measures faces",
+    "checkpoints": "take the checksums of the networks that the configuration uses",
     "measure": "generate faces, extract textures, measure them",
     "truth": "compare both ways of extracting textures with the studio's true maps",
     "filter": "keep the samples that are evenly lit, unhidden and neutral",

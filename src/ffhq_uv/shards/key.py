@@ -17,6 +17,8 @@ from ffhq_uv.repository import repository
 from ffhq_uv.shards.code import code_of, found_below, stages
 from ffhq_uv.store import files
 
+NAMED = (files.CHAIN, files.CHECKPOINTS)
+"""Lists of checksums, for DVC: what they list counts itself."""
 NO_CONTENT = {"failures"}
 """Parameters that decide whether a stage ends well, and not what it makes: a higher limit needs nothing made again."""
 
@@ -28,7 +30,7 @@ def key_of(stage: str, config: Config) -> str:
     code; and the versions of the libraries. How many workers there are, and where, does not count.
     """
     definition = stages()[stage]
-    data = [Path(path) for path in definition["deps"] if not path.startswith("src/") and Path(path) != files.CHAIN]
+    data = [Path(path) for path in definition["deps"] if not path.startswith("src/") and Path(path) not in NAMED]
     made_by_chain = str(files.CHAIN) in definition["deps"]
     depends = {
         "parameters": {name: _parameter(config, name) for name in definition["params"] if name not in NO_CONTENT},

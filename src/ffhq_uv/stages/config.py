@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ffhq_uv.checkpoints.watched import link_own
 from ffhq_uv.config import PARAMS, Config, ConfigError, differences, read, refresh
 from ffhq_uv.contradictions import absent_devices
 from ffhq_uv.store import files
@@ -29,6 +30,7 @@ def run(config: Config) -> None:
     try:
         given = read(params=PARAMS)
         check_apart(given)
+        link_own(given)
     except ConfigError as error:
         _put_back()
         raise ConfigError(f"{error}. params.yaml is as it was before") from None

@@ -22,6 +22,7 @@ TOPO_ASSETS = ARCHIVES / "topo_assets"
 TRUTH = ARCHIVES / "truth.parquet"
 MANIFEST = Path("data/manifest.json")
 CHAIN = Path("data/chain.json")
+CHECKPOINTS = Path("data/checkpoints.json")
 INDEX = Path("data/index.parquet")
 QUARANTINE = Path("data/quarantine.parquet")
 REFERENCE_INDEX = Path("data/reference-index.parquet")

@@ -1,0 +1,50 @@
+"""The networks' files under DVC's eyes, wherever they lie.
+
+DVC watches the folders ``checkpoints`` and ``data/archives``. What a configuration takes from elsewhere is linked in
+``checkpoints/own``: DVC follows links, and sees it when the file behind one changes.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ffhq_uv.checkpoints import needs
+from ffhq_uv.checkpoints.published import CHECKPOINTS
+from ffhq_uv.config import Config
+from ffhq_uv.store import files
+
+FOLDER = Path("checkpoints")
+"""The folder that dvc.yaml names."""
+OWN = FOLDER / "own"
+
+
+def watched(config: Config) -> dict[str, Path]:
+    """The networks' files that a configuration needs and that are there, by a name that is the same on any machine."""
+    choices, folders = needs.choices(config), needs.folders(config)
+    published = (file for file in needs.published(config) if needs.chosen(file, choices))
+    found = {}
+    for file in published:
+        own = os.path.isabs(file.path)
+        if (own or file.folder == CHECKPOINTS) and (path := file.at(folders)).is_file():
+            found[f"{', '.join(needs.chosen(file, choices))}: {path.name}" if own else file.path] = path
+    return dict(sorted(found.items()))
+
+
+def link_own(config: Config) -> None:
+    """Link the files that DVC does not watch where they lie; links of other configurations go."""
+    seen = [folder.resolve() for folder in (FOLDER, files.ARCHIVES)]
+    elsewhere = [path.absolute() for path in watched(config).values() if not _within(path.absolute(), seen)]
+    wanted = {OWN / f"{number}-{path.name}": path for number, path in enumerate(elsewhere)}
+    if OWN.is_dir():
+        for link in OWN.iterdir():
+            if link.is_symlink() and wanted.get(link) != link.readlink():
+                link.unlink()
+    for link, path in wanted.items():
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(path)
+
+
+def _within(path: Path, folders: list[Path]) -> bool:
+    return any(folder in (path, *path.parents) for folder in folders)
