@@ -6,7 +6,9 @@ died says nothing of the sample: it is tried again, and never kept as finished.
 
 from __future__ import annotations
 
+import os
 import re
+from itertools import pairwise
 from pathlib import Path
 
 _MEMORY = re.compile(r"out of memory|not enough memory|can.t allocate memory|insufficient memory|bad alloc", re.I)
@@ -24,12 +26,24 @@ def is_passing(error: BaseException) -> bool:
 
 
 def check_gone(path: Path, root: Path) -> None:
-    """After a file was not found: raise PassingError unless it is not there for good, below a folder that is there.
+    """After a file was not found: raise PassingError unless the nearest folder that is there, up to ``root``, lists
+    other names and not this one.
 
-    A link to what is not there, or a file that is there by now, is a disk that was away for a moment.
+    A name that is listed, a link to what is not there, and a folder with nothing in it are a disk that is away.
     """
-    if path.exists() or path.is_symlink() or not root.is_dir():
-        raise PassingError(f"{path}: could not be read a moment ago (is its disk, or its mount, away?)")
+    for missing, folder in pairwise((path, *path.parents)):
+        try:
+            names = os.listdir(folder)
+        except FileNotFoundError:
+            if folder != root:
+                continue
+            names = []
+        except OSError:
+            names = []
+        if names and missing.name not in names:
+            return
+        break
+    raise PassingError(f"{path}: could not be read a moment ago (is its disk, or its mount, away?)")
 
 
 def in_words(error: BaseException) -> str:

@@ -17,7 +17,7 @@ from tests.small_run import inside
 from ffhq_uv.__main__ import main
 from ffhq_uv.chain.chain import SCHEMA, _one_by_one_if_it_fails
 from ffhq_uv.config import read
-from ffhq_uv.faults import PassingError, in_words, is_passing
+from ffhq_uv.faults import PassingError, check_gone, in_words, is_passing
 from ffhq_uv.shards.run import running
 from ffhq_uv.shards.work import Work, work_on
 
@@ -108,6 +108,21 @@ def test_reasons_are_the_same_in_every_run_and_on_every_machine() -> None:
     assert reason.startswith("error: ValueError: ")
     assert "a.pt 7 of 3/4" in reason
     assert not is_passing(ValueError("damaged"))
+
+
+def test_what_its_folder_does_not_list_is_gone_for_good_and_anything_else_is_away(tmp_path: Path) -> None:
+    root = tmp_path / "archives"
+    (root / "edit/000001").mkdir(parents=True)
+    (root / "edit/000001/000001_front.png").touch()
+    (root / "edit/000001/000001_left.png").symlink_to(tmp_path / "mount/000001_left.png")
+    (root / "unmounted").mkdir()
+    check_gone(root / "edit/000001/000001_right.png", root)
+    check_gone(root / "edit/000002/000002_front.png", root)
+    for away in ("edit/000001/000001_front.png", "edit/000001/000001_left.png", "unmounted/000001.png"):
+        with pytest.raises(PassingError, match="away"):
+            check_gone(root / away, root)
+    with pytest.raises(PassingError, match="away"):
+        check_gone(tmp_path / "none/edit/000001.png", tmp_path / "none")
 
 
 def first(folder: Path, pattern: str) -> Path:
