@@ -179,6 +179,7 @@ class Landmarks(Section):
 class Deep3DAnalysis(Section):
     name: Literal["deep3d"]
     refine: Refine
+    precision: Literal["float32", "bfloat16"]
     device: str
     landmarks: Landmarks
 

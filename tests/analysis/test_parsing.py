@@ -103,3 +103,14 @@ def test_folding_moves_scores_in_their_last_bits_only() -> None:
         plain = network(x)
         assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded(network).cp.modules())
         torch.testing.assert_close(network(x), plain, atol=1e-4 * float(plain.abs().max()), rtol=0)
+
+
+def test_bfloat16_parses_the_same_face(tmp_path: Path) -> None:
+    """Of random weights, which part classes by less than trained ones do."""
+    torch.save(random_state(bisenet()), tmp_path / "79999_iter.pth")
+    coarse = torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(4)) * 255
+    face = resized(coarse, 256, 256).movedim(1, 3).to(torch.uint8)
+    exact, rounded = (
+        FaceParser(tmp_path / "79999_iter.pth", "cpu", precision)(face) for precision in ("float32", "bfloat16")
+    )
+    assert (exact == rounded).float().mean() > 0.97

@@ -15,7 +15,7 @@ from ffhq_uv.analysis.deep3d_network import Coefficients, load_deep3d
 from ffhq_uv.analysis.five_points import DetectedPoints, Fallback
 from ffhq_uv.analysis.landmark_correction import Correction
 from ffhq_uv.analysis.morphable import MorphableModel
-from ffhq_uv.analysis.parsing import FaceParser
+from ffhq_uv.analysis.parsing import FaceParser, Precision
 from ffhq_uv.analysis.placement import Head, Unusable, place_all, view_names
 from ffhq_uv.analysis.refine import Refiner
 from ffhq_uv.analysis.skin import eye_margin, masks
@@ -40,6 +40,7 @@ class Deep3DAnalysis:
                   sample gets the note ``landmarks_guessed:left``
     correction    of dlib's landmarks, see `DetectedPoints`
     refine        whether to move the heads to the landmarks
+    precision     of face parsing; the head is fitted in float32, since the last digits of a pose are pixels
 
     Further reasons: ``landmarks_degenerate:left``, ``no_skin:left``, ``analysis_nonfinite:left``,
     ``head_behind_camera:left``. Raises FileNotFoundError, ValueError or RuntimeError for a file or package that is
@@ -55,6 +56,7 @@ class Deep3DAnalysis:
         fallback: Fallback = "none",
         correction: Correction = "upstream",
         refine: bool = False,
+        precision: Precision = "float32",
     ) -> None:
         self._device = usable_device(device)
         self.model = MorphableModel.load(topo_assets / MODEL).to(self._device)
@@ -62,7 +64,7 @@ class Deep3DAnalysis:
         self.points = DetectedPoints(checkpoints, fallback, correction)
         self._model_points = load_model_points(topo_assets / MODEL_POINTS)
         self._network = folded(load_deep3d(checkpoints / DEEP3D)).to(self._device)
-        self._parser = FaceParser(checkpoints / PARSING, device)
+        self._parser = FaceParser(checkpoints / PARSING, device, precision)
         for basis, layer in (("identity", "0"), ("expression", "1.0")):
             predicted = self._network.get_parameter(f"final_layers.{layer}.bias").shape[0]
             expected = getattr(self.model, basis).shape[1]

@@ -8,6 +8,7 @@ reliable (the published training confused them): always take both.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,9 @@ from torch.nn import functional
 from ffhq_uv.analysis.class_map import class_map, resized
 from ffhq_uv.analysis.resnet import resnet18
 from ffhq_uv.networks import folded, inference, portions, read_state, usable_device, with_weights
+
+Precision = Literal["float32", "bfloat16"]
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 CLASSES = 19
 SIZE = 512
@@ -118,11 +122,15 @@ class BiSeNet(nn.Module):
 
 
 class FaceParser:
-    """Classes of the pixels of faces. Raises FileNotFoundError or WeightsError for a file that is not usable."""
+    """Classes of the pixels of faces. Raises FileNotFoundError or WeightsError for a file that is not usable.
 
-    def __init__(self, path: Path, device: str) -> None:
+    ``precision`` is that of the network; pixels of faces and class scores are compared in float32.
+    """
+
+    def __init__(self, path: Path, device: str, precision: Precision = "float32") -> None:
         self._device = usable_device(device)
-        self._network = folded(with_weights(BiSeNet, read_state(path), path)).to(self._device)
+        self._network = folded(with_weights(BiSeNet, read_state(path), path)).to(self._device, _DTYPES[precision])
+        self._dtype = _DTYPES[precision]
 
     def __call__(self, faces: Tensor) -> Tensor:
         """Classes uint8 [B, H, W] (0..18) of faces uint8 RGB [B, H, W, 3].
@@ -136,7 +144,7 @@ class FaceParser:
     def _some(self, faces: Tensor) -> Tensor:
         levels = resized(faces.movedim(3, 1).float(), SIZE, SIZE).floor() / 255
         mean, std = (levels.new_tensor(values).view(3, 1, 1) for values in (MEAN, STD))
-        scores = self._network((levels - mean) / std)
+        scores = self._network(((levels - mean) / std).to(self._dtype)).float()
         return class_map(scores, *faces.shape[1:3])
 
 

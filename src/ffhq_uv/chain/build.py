@@ -82,6 +82,7 @@ def build_analysis(config: settings.Config) -> Analysis:
                 fallback=section.landmarks.fallback,
                 correction=section.landmarks.correction,
                 refine=section.refine == "landmarks",
+                precision=section.precision,
             )
 
 

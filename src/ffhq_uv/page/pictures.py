@@ -30,7 +30,7 @@ from ffhq_uv.page.head import Holes, closed, holes, positions, topology
 from ffhq_uv.page.rows import Rows
 from ffhq_uv.page.script import picture, script, webp
 from ffhq_uv.page.wall import PER_ATLAS, QUALITY, atlas, colour, tile
-from ffhq_uv.shards.key import code_of
+from ffhq_uv.shards.code import code_of
 from ffhq_uv.shards.run import Schema, running
 from ffhq_uv.shards.work import Work
 from ffhq_uv.store import files
