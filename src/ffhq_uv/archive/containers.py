@@ -51,7 +51,7 @@ def locations(root: Path, start: str = "", limits: Limits = PUBLISHED, notes: No
         whole, _ = part_of(location) or (location, 0)
         if whole in done:
             continue
-        if not path.is_file():
+        if not path.is_file() and (path.exists() or path != top):  # a split archive has no file of its own name
             notes[location] = "not a file"
         elif why := unreadable(location):
             notes[location] = why

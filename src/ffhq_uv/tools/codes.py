@@ -12,11 +12,13 @@ from pydantic import Field
 
 from ffhq_uv.command.words import Words as Declared
 from ffhq_uv.config import Config
+from ffhq_uv.geometry import VIEWS
 from ffhq_uv.selection.mix import Codes, Method, mix
 from ffhq_uv.shards.progress import progress
 from ffhq_uv.store import files
-from ffhq_uv.store.codes import stored, write
+from ffhq_uv.store.codes import WIDTH, stored, whole, write
 from ffhq_uv.store.recipes import Ingredients
+from ffhq_uv.store.rows import LAYERS
 
 BATCH = 64
 """Samples mixed at once: 3.4 MB, or 7 MB of whole codes; beside them up to 256 MB of mapped parents' pages."""
@@ -35,9 +37,9 @@ def run(words: Words, config: Config) -> None:
 
 
 def write_new_codes(config: Config, out: Path) -> tuple[int, ...]:
-    """Write the codes of every recipe but the spare ones, in their order, in the form that the source's have.
+    """Write the codes of every recipe but the spare ones, in their order: three views of each, as published.
 
-    Returns the shape, [n, 26, 512] or [n, 3, 18, 512]. Raises FileNotFoundError before the stage interpolate ran.
+    Returns the shape, [n, 3, 18, 512]. Raises FileNotFoundError before the stage interpolate ran.
     """
     recipes = files.read_table(files.RECIPES).filter(~pl.col("spare"))
     ingredients = Ingredients.read()
@@ -46,9 +48,10 @@ def write_new_codes(config: Config, out: Path) -> tuple[int, ...]:
     codes, method = stored(files.SAMPLE_CODES), config.interpolate.method
     means = ingredients.means(codes) if method == "variance_preserving" else None
 
-    shape = (len(recipes), *codes.shape[1:])
+    shape = (len(recipes), len(VIEWS), LAYERS, WIDTH)
     with progress(len(recipes), "codes") as bar, files.replacing(out) as partial:
-        write(partial, shape, in_batches(codes, rows, weights, method, means, groups, bar.update), wait=True)
+        mixed = in_batches(codes, rows, weights, method, means, groups, bar.update)
+        write(partial, shape, (whole(batch) for batch in mixed), wait=True)
     return shape
 
 
