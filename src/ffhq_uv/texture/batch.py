@@ -28,8 +28,8 @@ class Views:
     faces       uint8 [3, H, W, 3]
     xy          float32 [3, N, 2], pixels; depth float32 [3, N]; normals float32 [3, N, 3]
     skin        bool [3, H, W]
-    features    bool [3, H, W], pixels that show eyes or the inside of the mouth; nothing where nobody knows
     error       float32 [3], how far the places are expected to be off, pixels; not a number where nobody knows
+    features    bool [3, H, W] each: pixels that show eyes, or the inside of the mouth, as far as somebody knows
     """
 
     faces: NDArray[np.uint8]
@@ -37,8 +37,8 @@ class Views:
     depth: Floats
     normals: Floats
     skin: NDArray[np.bool_]
-    features: NDArray[np.bool_]
     error: Floats
+    features: tuple[NDArray[np.bool_], ...]
 
     def fault(self) -> str | None:
         """Why no texture can be made of them, or None."""
@@ -80,8 +80,10 @@ class BatchTexturer(ABC, Generic[Canvas]):
         """See `Texturer`. Raises ValueError for faces and geometry that do not fit each other or the topology."""
         if faces.ndim != 5 or faces.shape[1] != len(VIEWS) or faces.shape[-1] != 3:
             raise ValueError(f"faces are {tuple(faces.shape)}, expected [B, 3, H, W, 3]")
-        if geometry.skin.shape != faces.shape[:4]:
-            raise ValueError(f"skin masks are {tuple(geometry.skin.shape)}, the faces {tuple(faces.shape)}")
+        for name in ("skin", "eyes", "mouth"):
+            mask = getattr(geometry, name)
+            if mask is not None and mask.shape != faces.shape[:4]:
+                raise ValueError(f"{name} masks are {tuple(mask.shape)}, the faces {tuple(faces.shape)}")
         for found in (geometry.xy, geometry.depth, geometry.normals):
             if found.shape[:3] != (*faces.shape[:2], self._vertices):
                 raise ValueError(
@@ -93,19 +95,18 @@ class BatchTexturer(ABC, Generic[Canvas]):
             raise ValueError(f"the faces are {faces.shape[3]}x{faces.shape[2]} pixels, expected at least {least}")
         maps = np.zeros((len(faces), self._size, self._size, 3), np.uint8)
         coverage = np.zeros((len(faces), len(VIEWS), self._size, self._size), np.bool_)
-        features = torch.zeros(1, dtype=torch.bool).expand_as(geometry.skin)
-        for known in (geometry.eyes, geometry.mouth):
-            features = features if known is None else features | known
         error = torch.full(faces.shape[:2], torch.nan) if geometry.error is None else geometry.error
         parts = [
             tensor.cpu().contiguous().numpy()
-            for tensor in (faces, geometry.xy, geometry.depth, geometry.normals, geometry.skin, features, error)
+            for tensor in (faces, geometry.xy, geometry.depth, geometry.normals, geometry.skin, error)
         ]
+        features = [mask.cpu().numpy() for mask in (geometry.eyes, geometry.mouth) if mask is not None]
 
         def texture(row: int) -> str | None:
             if geometry.reasons[row] is not None:
                 return geometry.reasons[row]
-            views = Views(*(part[row] for part in parts))
+            pictures, xy, depth, normals, skin, error = (part[row] for part in parts)
+            views = Views(pictures, xy, depth, normals, skin, error, tuple(mask[row] for mask in features))
             if reason := views.fault():
                 return reason
             canvas = self._canvases.get()

@@ -2,7 +2,7 @@
 
 The difference between the seen texels and the matched template is carried into the holes by a pyramid that averages
 what is known (push) and fills what is not from the next coarser level (pull; Gortler et al. 1996). So small holes, an
-eye or a nostril, take the colour of their own rim. The pyramid ends at cells of a sixteenth of the map, and there what
+eye or a nostril, take the colour of their own rim. The pyramid ends at cells of an eighth of the map, and there what
 is unknown differs by nothing: a beard or a shaded jaw does not colour the whole neck.
 """
 
@@ -19,13 +19,13 @@ Floats = NDArray[np.float32]
 
 KNOWN_ENOUGH = 0.25
 """A cell of a coarser level with this share of known texels needs no coarser one."""
-COARSEST = 16
+COARSEST = 8
 """Side of the coarsest level of the pyramid, cells."""
 KNOWN_WELL = 0.5
 """A cell of the coarsest level with a smaller share of known texels takes only a part of their difference."""
 LEAST_CONTRAST, MOST_CONTRAST = 2 / 3, 1.0
 """Of the matched template, in that of the template; the published recipe has 2 / 3 of the seen skin's."""
-EVERY = 4
+EVERY = 8
 """Rows and columns of a map of 1024 that are looked at to match the colours."""
 FEW = 50
 """So many of these tell half of the colours, the template itself the other half."""
@@ -44,8 +44,9 @@ def spread(known: Floats) -> Floats:
 def match_template(texture: Floats, template: NDArray[np.uint8], hair: Floats) -> Floats:
     """The affine map of RGB, float32 [3, 4], that brings a template to the colours of the seen texels.
 
-    In YUV each channel's medians agree, and its contrast is that of the least squares line through the texels that are
-    seen, within bounds. Texels with hair are left out; if nothing is seen, the template stays as it is.
+    In YUV each channel's medians agree, and within bounds its standard deviation. (A least squares line would lose
+    contrast where the seen is not quite in its place.) Texels with hair are left out; if nothing is seen, the template
+    stays as it is.
     """
     step = max(1, len(template) * EVERY // 1024)
     few = slice(None, None, step), slice(None, None, step)
@@ -56,9 +57,9 @@ def match_template(texture: Floats, template: NDArray[np.uint8], hair: Floats) -
     source = template[few][known] @ TO_YUV.T
     target = texture[few][known][:, :3] @ TO_YUV.T
     middle, wanted = np.median(source, 0), np.median(target, 0)
-    spread, other = source - middle, target - wanted
-    slope = (spread * other).sum(0) / np.maximum(np.square(spread).sum(0), FLAT**2 * len(spread))
-    slope = np.where(spread.std(0) < FLAT, 1, slope.clip(LEAST_CONTRAST, MOST_CONTRAST))
+    contrast = source.std(0)
+    slope = target.std(0) / np.maximum(contrast, FLAT)
+    slope = np.where(contrast < FLAT, 1, slope.clip(LEAST_CONTRAST, MOST_CONTRAST))
     linear = FROM_YUV @ (slope[:, None] * TO_YUV)
     matched = np.column_stack([linear, FROM_YUV @ (wanted - slope * middle)])
     return np.asarray(same + (matched - same) * len(source) / (len(source) + FEW), np.float32)

@@ -8,6 +8,7 @@ where it is a guess, borders are kept clear of, the front view is preferred, and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -90,10 +91,10 @@ class FaithfulTexturer(BatchTexturer["_Canvas"]):
         few = slice(None, None, GAIN_SCOUTS)
         gains = view_gains(self._scouts.colours(views.faces, places[few] + shifts), trust[few])
         grain = noise(levels[0], places[few], trust[few])
-        skin = views.skin
+        skin = list(views.skin)
         if self._eyes == "picture" and care.guess < TOO_CARELESS:
-            skin = skin.copy()
-            skin[FRONT] |= views.features[FRONT]
+            for feature in views.features:
+                skin[FRONT] = skin[FRONT] | feature[FRONT]
         shown = self._see(canvas, views, skin, views.xy + shifts[:, None], care)
         if not shown.all():
             return f"no_skin:{VIEWS[shown.argmin()]}"
@@ -104,7 +105,9 @@ class FaithfulTexturer(BatchTexturer["_Canvas"]):
         remove_specks(canvas.texture[..., 3], out)
         return None
 
-    def _see(self, canvas: _Canvas, views: Views, skin: NDArray[np.bool_], xy: Floats, care: Care) -> NDArray[np.bool_]:
+    def _see(
+        self, canvas: _Canvas, views: Views, skin: Sequence[NDArray[np.bool_]], xy: Floats, care: Care
+    ) -> NDArray[np.bool_]:
         """Which texels the views show, where, and with what weight; whether they show any, bool [3]."""
         for buffers, places, depth, shows in zip(canvas.views, xy, views.depth, skin, strict=True):
             buffers.look(places, depth, shows, self._triangles, self._corners)

@@ -20,15 +20,17 @@ STANDS_OUT = 8
 
 def remove_specks(opacity: NDArray[np.float32], picture: NDArray[np.uint8]) -> None:
     """Replace the stray texels of a map uint8 [S, S, 3], in place; ``opacity`` [S, S] is how much a texel is seen."""
-    solid = cv2.erode((opacity >= SOLID).astype(np.uint8), np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8))
-    rim = (opacity > 0) & (solid == 0)
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    stands_out = cv2.absdiff(grey, cv2.medianBlur(grey, 5)) > STANDS_OUT
-    rows, columns = np.nonzero(stands_out & rim)
+    seen = (opacity > 0).view(np.uint8)
+    left, top, width, height = cv2.boundingRect(seen)
+    window = slice(top, top + height), slice(left, left + width)
+    solid = cv2.erode((opacity[window] >= SOLID).view(np.uint8), np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8))
+    grey = cv2.cvtColor(picture[window], cv2.COLOR_RGB2GRAY)
+    spots = cv2.absdiff(grey, cv2.medianBlur(grey, 5)) > STANDS_OUT
+    rows, columns = np.nonzero(spots & (seen[window] > solid))
     around = np.arange(-2, 3)
-    height, width = opacity.shape
+    side = len(opacity) - 1
     at = (
-        (rows[:, None, None] + around[:, None]).clip(0, height - 1),
-        (columns[:, None, None] + around).clip(0, width - 1),
+        (top + rows[:, None, None] + around[:, None]).clip(0, side),
+        (left + columns[:, None, None] + around).clip(0, side),
     )
-    picture[rows, columns] = np.median(picture[at].reshape(-1, 25, 3), axis=1)
+    picture[top + rows, left + columns] = np.median(picture[at].reshape(-1, 25, 3), axis=1)
