@@ -177,9 +177,12 @@ def test_a_list_from_the_web_may_not_point_at_this_machine(web: Web) -> None:
 
 
 def test_a_scheme_whose_package_is_missing_or_unknown_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "gcsfs", None)  # as if it were not installed
-    with pytest.raises(DownloadError, match=r"gs://b/c: .*gcsfs.*; pip install -e '\.\[gs\]'"):
-        offers("gs://b/c", PARTS)
+    monkeypatch.setitem(sys.modules, "s3fs", None)  # as if it were not installed
+    with pytest.raises(DownloadError, match=r"s3a://b/c: .*s3fs.*; pip install -e '\.\[s3\]'"):
+        offers("s3a://b/c", PARTS)
+    monkeypatch.setitem(sys.modules, "webdav4.fsspec", None)
+    with pytest.raises(DownloadError, match=r"pip install -e '\.\[webdav\]'"):
+        offers("webdav+https://b/c", PARTS)
     with pytest.raises(DownloadError, match="nowhere://x"):
         offers("nowhere://x", PARTS)
 

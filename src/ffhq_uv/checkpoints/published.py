@@ -23,7 +23,7 @@ from ffhq_uv.quality.dpr_light import DprLight
 from ffhq_uv.quality.recogniser import ExpressionRecogniser
 from ffhq_uv.texture.topology import MASKS, load_topology
 
-WHERE = "the FFHQ-UV archives (Baidu Netdisk, link in the README of github.com/csbhr/FFHQ-UV), folder FFHQ-UV/"
+WHERE = "the FFHQ-UV archives (`python -m ffhq_uv pull source=ffhq_uv` fetches them), folder FFHQ-UV/"
 ONNX = "identity=onnx"
 """The one choice whose file is not published by FFHQ-UV."""
 CHECKPOINTS, TOPO_ASSETS = "checkpoints", "topo_assets"

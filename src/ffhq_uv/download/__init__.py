@@ -1,7 +1,7 @@
 """Files from wherever they are: listed, fetched several at once, resumed, verified, and only then given their names.
 
 A *place* is a folder of this machine, a repository of Hugging Face's hub (``hf://``), a folder on anything that fsspec
-opens (``s3://``, ``gs://``, ``sftp://``, ``webdav+https://``), a folder on a web server that publishes a list of
+opens (``s3://``, ``webdav+https://``), a folder on a web server that publishes a list of
 itself, or such a list.
 """
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime
 import email.utils
+import os
 import re
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import fsspec
 import requests
@@ -198,23 +200,28 @@ def _filesystem(url: str, start: int, validator: str | None) -> Iterator[Stream]
 
 def open_filesystem(url: str) -> tuple[Any, str]:
     """What fsspec opens a URL with, and the path there. Credentials and endpoints come from the environment, as each
-    file system documents (``AWS_ENDPOINT_URL``, ``FSSPEC_SFTP_PASSWORD``, ...), never from the configuration."""
+    file system documents (``AWS_ENDPOINT_URL``, ``WEBDAV_USER``, ...), never from the configuration."""
     try:
+        if webdav := re.fullmatch(r"webdav\+(https?://[^/]+)/?(.*)", url):
+            # fsspec finds no server in such a URL, and webdav4 is told of one at its making.
+            return fsspec.filesystem("webdav", base_url=webdav[1], auth=_login()), unquote(webdav[2])
         system, path = fsspec.core.url_to_fs(url)
     except ImportError as error:
         scheme = url.partition("://")[0]
-        raise DownloadError(f"{url}: {error}; pip install -e '.[{_EXTRAS.get(scheme, scheme)}]'") from error
+        extra = f"; pip install -e '.[{_EXTRAS[scheme]}]'" if scheme in _EXTRAS else ""
+        raise DownloadError(f"{url}: {error}{extra}") from error
     except ValueError as error:
         raise DownloadError(f"{url}: {error}") from error
     return system, path
 
 
-_EXTRAS = {
-    **dict.fromkeys(("s3", "s3a"), "s3"),
-    **dict.fromkeys(("gs", "gcs"), "gs"),
-    **dict.fromkeys(("sftp", "ssh"), "sftp"),
-    **dict.fromkeys(("webdav", "webdav+http", "webdav+https", "dav"), "webdav"),
-}
+def _login() -> tuple[str, str] | None:
+    """Who asks a WebDAV server: ``WEBDAV_USER`` and ``WEBDAV_PASSWORD``."""
+    user = os.environ.get("WEBDAV_USER")
+    return (user, os.environ.get("WEBDAV_PASSWORD", "")) if user else None
+
+
+_EXTRAS = {"s3": "s3", "s3a": "s3", "webdav+http": "webdav", "webdav+https": "webdav"}
 """The extra of this project that installs what a scheme needs."""
 
 

@@ -16,6 +16,6 @@ WHERE = """source.url is not set. FFHQ-UV is published
      them. dataset/ffhq-uv-interpolate (130 GB) is what this program makes anew; no stage reads it.
   3. python -m ffhq_uv pull experiment=ffhq_uv source.url=/path/to/FFHQ-UV pull.mode=link
 
-The copy on OneDrive is no longer active. source.url may also be on a web server, a bucket (s3://, gs://), sftp:// or
+The copy on OneDrive is no longer active. source.url may also be on a web server, a bucket (s3://) or
 webdav+https://, or be a list of URLs; source.dataset, source.dataset_project, source.topo_assets and
 source.checkpoints name other places for single parts."""
