@@ -3,12 +3,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import trimesh
 from tests.small_run import SMALL, inside
+from tests.texture.glb import read_glb
 
 from ffhq_uv.__main__ import main
+from ffhq_uv.archive.containers import Archives
+from ffhq_uv.formats.png import read_png
+from ffhq_uv.store import files
 
 
 def test_a_sample_is_exported_on_its_fitted_head_and_a_map_on_the_mean_head(
@@ -31,6 +36,33 @@ def test_a_sample_is_exported_on_its_fitted_head_and_a_map_on_the_mean_head(
         assert trimesh.load(tmp_path / kind / "000002.obj", force="mesh").visual.uv is not None
 
 
+def test_any_sample_on_any_head_is_small_and_has_normals(small_run: Path, tmp_path: Path) -> None:
+    with inside(small_run):
+        words = ("sample=000001,000002", "compact=true", "normals=true", *SMALL)
+        assert main(["export", f"out={tmp_path / 'own'}", *words]) == 0
+        assert main(["export", f"out={tmp_path / 'other'}", "head=000002", *words]) == 0
+        assert main(["export", f"out={tmp_path / 'source'}", "data=ffhq-uv", *words]) == 0
+        with Archives(files.ARCHIVES) as archives:
+            published = archives.read("dataset/ffhq-uv/uv-maps/000.zip!000001.png")
+    read = {
+        (folder, id): read_glb((tmp_path / folder / f"{id}.glb").read_bytes())
+        for folder in ("own", "other", "source")
+        for id in ("000001", "000002")
+    }
+    assert sorted(path.name for path in (tmp_path / "own").iterdir()) == [
+        f"00000{number}{end}" for number in (1, 2) for end in (".glb", "_normals.png")
+    ]
+    same = read["own", "000002"].positions
+    np.testing.assert_array_equal(read["other", "000001"].positions, same)  # the other's head
+    assert np.abs(read["own", "000001"].positions - same).max() > 0.01  # its own is another one
+    texture = read_png(published, "published").astype(int)  # of data=ffhq-uv, WebP has lost a little
+    assert np.abs(read["source", "000001"].texture - texture).mean() < 4
+    normals = cv2.imread(str(tmp_path / "own/000001_normals.png"))[..., ::-1].astype(float) / 127.5 - 1
+    np.testing.assert_allclose(np.linalg.norm(normals, axis=-1), 1, atol=0.03)
+    middle = len(normals) // 2
+    assert normals[middle, middle, 2] > 0.5  # the face looks along z
+
+
 def test_the_studio_fits_no_head_to_codes_of_others(
     copied: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -48,8 +80,10 @@ def test_the_studio_fits_no_head_to_codes_of_others(
         (["sample=2", "out=x"], "expected six digits"),
         (["sample=000999", "out=x"], "no such sample"),
         (["map=missing.png", "out=x"], "missing.png: no such UV map"),
-        (["map=dvc.yaml", "sample=000000", "out=x"], "export sample=ID out=FOLDER | map=PNG out=FOLDER"),
+        (["map=dvc.yaml", "sample=000000", "out=x"], "one of sample=ID and map=PNG is needed"),
         (["map=params.txt", "out=x"], "params.txt: no PNG"),
+        (["map=params.txt", "head=000001", "out=x"], "head=ID goes with sample=ID"),
+        (["sample=000999", "data=ffhq-uv", "out=x"], "no sample of data=ffhq-uv"),
     ],
 )
 def test_what_cannot_be_exported_is_one_clear_line(

@@ -58,7 +58,7 @@ def glb_file(mesh: Mesh, png: bytes, name: str) -> bytes:
         accessors.append(accessor | bounds)
         body += data
     views.append({"buffer": 0, "byteOffset": len(body), "byteLength": len(png)})
-    body = _padded(body + png, b"\0")
+    body += png
     primitive = {"attributes": {"POSITION": 0, "NORMAL": 1, "TEXCOORD_0": 2}, "indices": 3, "material": 0}
     surface = {"baseColorTexture": {"index": 0}, "metallicFactor": 0, "roughnessFactor": 1}
     description = {
@@ -75,6 +75,12 @@ def glb_file(mesh: Mesh, png: bytes, name: str) -> bytes:
         "bufferViews": views,
         "buffers": [{"byteLength": len(body)}],
     }
+    return glb_container(description, body)
+
+
+def glb_container(description: dict[str, Any], body: bytes) -> bytes:
+    """A GLB of glTF's description and its one buffer."""
+    body = _padded(body, b"\0")
     head = _padded(json.dumps(description, allow_nan=False).encode(), b" ")
     chunks = struct.pack("<I4s", len(head), b"JSON") + head + struct.pack("<I4s", len(body), b"BIN\0") + body
     return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
