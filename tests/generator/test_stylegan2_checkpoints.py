@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import pickle
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from stylegan2_files import (
 )
 from torch import Tensor
 
+from ffhq_uv.__main__ import main
 from ffhq_uv.generator.stylegan2 import (
     CheckpointError,
     StyleGAN2Generator,
@@ -48,7 +50,16 @@ CONTAINERS: dict[str, Write] = {
     "rosinality": write_rosinality,
     "rosinality, before zips": lambda path, tensors: write_rosinality(path, tensors, zipped=False),
     "e4e": write_e4e,
-    "bare state dict": lambda path, tensors: torch.save(dict(tensors), path),
+    "rosinality, training": lambda path, tensors: torch.save(
+        {
+            "g": rosinality_state(tensors),
+            "g_ema": {f"module.{name}": value for name, value in rosinality_state(tensors).items()},
+            "g_optim": {"state": {0: {"step": np.float64(3)}}},
+            "args": argparse.Namespace(size=32, lr=0.002),
+            "latent_avg": tensors["mapping.w_avg"],
+        },
+        path,
+    ),
 }
 
 
@@ -77,6 +88,60 @@ def test_every_container_holds_the_same_generator(container: str, tensors: dict[
     write_checkpoint(tmp_path / "reference.safetensors", Checkpoint(tensors, "test"))
     reference = StyleGAN2Generator(tmp_path / "reference.safetensors")(codes, ["a"])[0].int()
     assert (faces[0] - reference).abs().max() <= (1 if "tensorflow" in container else 0)
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "_orig_mod.module."])
+@pytest.mark.parametrize("key", [None, "g_ema", "params_ema", "ema"])
+def test_an_averaged_generator_alone_is_enough_to_draw(
+    prefix: str, key: str | None, tensors: dict[str, Tensor], tmp_path: Path
+) -> None:
+    state = {f"{prefix}{name}": value for name, value in rosinality_state(tensors).items()}
+    torch.save(state if key is None else {key: state}, tmp_path / "x.pt")
+    checkpoint = read_checkpoint(tmp_path / "x.pt")
+    assert "without an average code" in checkpoint.container
+    assert all(
+        torch.equal(value, checkpoint.tensors[name]) for name, value in tensors.items() if name != "mapping.w_avg"
+    )
+
+
+def test_a_conditional_network_is_drawn_without_its_labels(tensors: dict[str, Tensor], tmp_path: Path) -> None:
+    labelled = tensors | {"mapping.embed.weight": torch.ones(512, 7), "mapping.embed.bias": torch.ones(512)}
+    labelled["mapping.fc0.weight"] = torch.ones(512, 1024)
+    write_nvidia(tmp_path / "x.pkl", labelled)
+    codes = torch.zeros(1, 1, 8, 512)
+    write_nvidia(tmp_path / "y.pkl", tensors)
+    faces = [StyleGAN2Generator(tmp_path / name)(codes, ["a"])[0] for name in ("x.pkl", "y.pkl")]
+    assert torch.equal(*faces)
+
+
+def test_a_bare_state_dict_must_be_told_its_clamp(tensors: dict[str, Tensor], tmp_path: Path) -> None:
+    torch.save(dict(tensors), tmp_path / "x.pt")
+    assert "clamp=none, or clamp=256" in _refused(tmp_path / "x.pt")
+    for word, clamp in (("none", None), ("256", 256.0)):
+        assert main(["convert-checkpoint", str(tmp_path / "x.pt"), str(tmp_path / "y"), f"clamp={word}"]) == 0
+        assert read_checkpoint(tmp_path / "y").clamp == clamp
+    assert main(["convert-checkpoint", str(tmp_path / "x.pt"), str(tmp_path / "y"), "clamp=much"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        (
+            lambda t: {"synthesis.input.freqs": torch.ones(4, 2), "synthesis.L0_36_512.weight": torch.ones(1)},
+            "StyleGAN3",
+        ),
+        (lambda t: t | {"synthesis.b8.skip.weight": torch.ones(1)}, "resnet"),
+        (lambda t: {n: v for n, v in t.items() if ".torgb." not in n or ".b32." in n}, "orig architecture"),
+        (lambda t: {n: v for n, v in t.items() if ".noise_" not in n}, "without noise"),
+    ],
+)
+def test_generators_of_other_kinds_are_refused_by_their_kind(
+    change: Callable[[dict[str, Tensor]], dict[str, Tensor]], kind: str, tensors: dict[str, Tensor], tmp_path: Path
+) -> None:
+    torch.save(change(tensors), tmp_path / "x.pt")
+    assert kind in _refused(tmp_path / "x.pt")
+    write_checkpoint(tmp_path / "y", Checkpoint(change(tensors), "test"))
+    assert kind in _refused(tmp_path / "y")
 
 
 @pytest.mark.parametrize("write", [write_rosinality, write_e4e])
@@ -161,8 +226,6 @@ def test_other_files_of_the_project_are_told_apart(tensors: dict[str, Tensor], t
     assert "it holds net_recon, opt_00" in _refused(tmp_path / "epoch_latest.pth")
     torch.save(torch.zeros(1, 18, 512), tmp_path / "latent.pt")
     assert "holds a Tensor" in _refused(tmp_path / "latent.pt")
-    torch.save({"g_ema": rosinality_state(tensors)}, tmp_path / "no-average.pt")
-    assert "without latent_avg" in _refused(tmp_path / "no-average.pt")
     save_file({"a": torch.zeros(3)}, tmp_path / "x.safetensors")
     assert "something else" in _refused(tmp_path / "x.safetensors")
     assert "no such checkpoint" in _refused(tmp_path / "missing.pkl")
@@ -177,7 +240,7 @@ def test_missing_unknown_misshapen_and_non_finite_parameters_are_named(
 
     name = "synthesis.b16.conv0.affine.bias"
     assert f"{name} is missing" in refused({key: value for key, value in tensors.items() if key != name})
-    assert "synthesis.b8.skip.weight is not known" in refused({**tensors, "synthesis.b8.skip.weight": torch.ones(1)})
+    assert "synthesis.b8.more.weight is not known" in refused({**tensors, "synthesis.b8.more.weight": torch.ones(1)})
     assert f"{name} has shape (4,), expected (5,)" in refused({**tensors, name: torch.ones(4)})
     assert f"{name} holds NaN" in refused({**tensors, name: torch.full((5,), np.nan)})
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ffhq_uv.formats.unpickle.arrays import NUMPY, count_of
-from ffhq_uv.formats.unpickle.machine import Name, Table, UnpickleError, unpickle_from
+from ffhq_uv.formats.unpickle.machine import Name, Record, Table, UnpickleError, unpickle_from
 from ffhq_uv.formats.unpickle.torch_files import root_of
 from ffhq_uv.formats.zips import Zip, ZipError
 
@@ -113,6 +114,7 @@ TENSORS: Table = {
     "torch.Size": _first,
     "torch.device": lambda *name: ":".join(map(str, name)),
     "collections.OrderedDict": _ordered,
+    "argparse.Namespace": partial(Record, "Namespace"),  # the options that a network was trained with
 }
 """What the torch file of a state dict names. Sparse, quantised and other tensors are not among it."""
 

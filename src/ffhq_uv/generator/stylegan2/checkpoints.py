@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -71,8 +71,10 @@ class Checkpoint:
         return mapping, synthesis
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def read_checkpoint(path: Path, clamp: float | Literal["file"] | None = "file") -> Checkpoint:
     """Read any container, on the CPU, whatever device it was saved on.
+
+    clamp  the bound on activations, or None, of a bare state dict, which cannot say it itself; "file" refuses one
 
     Raises FileNotFoundError, or CheckpointError for a file that is damaged, hostile, or something else.
     """
@@ -84,7 +86,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 100 << 20:
             checkpoint = _from_safetensors(path)
         elif head.startswith((b"PK\x03\x04", MAGIC)):
-            checkpoint = _from_torch(load_torch(path, str(path)))
+            checkpoint = _from_torch(load_torch(path, str(path)), clamp)
         elif re.match(rb"\x80[\x02-\x05]", head):
             checkpoint = _from_pickle(unpickle(path.read_bytes(), _TABLE, str(path)))
         else:
@@ -138,7 +140,15 @@ def _from_safetensors(path: Path) -> Checkpoint:
     return Checkpoint(tensors, about["source"], float(about["mapping_lr"]), about["clamp"])
 
 
-def _from_torch(content: Any) -> Checkpoint:
+_CLAMPED = (
+    "a bare state dict does not say whether its activations are clamped: convert-checkpoint IN OUT clamp=none, or "
+    "clamp=256 for networks that stylegan2-ada-pytorch trained"
+)
+_EMA = ("g_ema", "params_ema", "ema", "generator_ema")
+"""What training programs call the averaged generator."""
+
+
+def _from_torch(content: Any, clamp: float | Literal["file"] | None) -> Checkpoint:
     if not isinstance(content, dict):
         raise CheckpointError(f"a torch file that holds a {type(content).__name__}; {EXPECTED}")
     decoder = {
@@ -146,22 +156,29 @@ def _from_torch(content: Any) -> Checkpoint:
         for name, tensor in _tensors(content.get("state_dict")).items()
         if name.startswith("decoder.")
     }
-    state, average = decoder or _tensors(content.get("g_ema")), content.get("latent_avg")
-    if state:
-        if not isinstance(average, Tensor) or average.ndim not in (1, 2):
-            raise CheckpointError("a rosinality or e4e checkpoint without latent_avg, the average latent code")
-        return Checkpoint(from_rosinality(state, average), "e4e, decoder" if decoder else "rosinality, g_ema")
-    if "synthesis.b4.const" in content:
-        return Checkpoint(from_nvidia(_tensors(content)), "state dict with NVIDIA's names")
+    averaged = next((key for key in _EMA if _tensors(content.get(key))), None)
+    state = decoder or _tensors(content.get(averaged) if averaged else content)
+    container = "e4e, decoder" if decoder else f"rosinality, {averaged or 'a bare state dict'}"
+    if (style := state.get("conv1.conv.modulation.weight")) is not None and style.ndim == 2:
+        average = content.get("latent_avg")
+        if not isinstance(average, Tensor) or average.ndim not in (1, 2):  # drawing W+ codes needs none
+            average, container = torch.zeros(style.shape[1]), f"{container}, without an average code"
+        return Checkpoint(from_rosinality(state, average), container)
+    if any(name.startswith("synthesis.") for name in state):
+        _check_kind(state)
+        if clamp == "file":
+            raise CheckpointError(_CLAMPED)
+        return Checkpoint(from_nvidia(state), "state dict with NVIDIA's names", clamp=clamp)
     keys = ", ".join(sorted(map(str, content))[:5]) or "nothing"
     raise CheckpointError(f"a torch file of something else (it holds {keys}); {EXPECTED}")
 
 
 def _tensors(state: Any) -> dict[str, Tensor]:
-    """The tensors of a state dict; empty for anything else."""
-    return (
-        {name: value for name, value in state.items() if isinstance(value, Tensor)} if isinstance(state, dict) else {}
-    )
+    """The tensors of a state dict, by names without what wrappers put before them; empty for anything else."""
+    if not isinstance(state, dict):
+        return {}
+    named = ((re.sub(r"^(module\.|_orig_mod\.)+", "", str(name)), value) for name, value in state.items())
+    return {name: value for name, value in named if isinstance(value, Tensor)}
 
 
 def _from_pickle(content: Any) -> Checkpoint:
@@ -213,9 +230,30 @@ def _modules(module: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Mapp
             yield from _modules(child, f"{prefix}{name}.")
 
 
+def _check_kind(tensors: Mapping[str, Any]) -> None:
+    """Raise CheckpointError for a generator of another kind, naming it."""
+    names = [name for name in tensors if name.startswith("synthesis.")]
+    blocks = {name.split(".")[1] for name in names if re.match(r"synthesis\.b\d+\.", name)}
+    kind = None
+    if any(re.match(r"synthesis\.(L\d+_|input\.)", name) for name in names):
+        kind = "StyleGAN3"
+    elif any(name.endswith(".skip.weight") for name in names):
+        kind = "a StyleGAN2 of the resnet architecture"
+    elif names and sum(name.endswith(".torgb.weight") for name in names) < 2 <= sum(
+        ".conv1.weight" in n for n in names
+    ):
+        kind = "a StyleGAN2 of the orig architecture"
+    elif names and not any(name.endswith(".noise_strength") for name in names):
+        kind = "a StyleGAN2 without noise"
+    if kind:
+        raise CheckpointError(f"{kind}, which is not drawn here: only StyleGAN2 of the skip architecture is")
+
+
 def _checked(checkpoint: Checkpoint) -> Checkpoint:
     """The same as float32, if exactly the parameters of a generator are there, finite and of fitting shapes."""
-    tensors = {name: value.detach().float() for name, value in checkpoint.tensors.items()}
+    _check_kind(checkpoint.tensors)
+    kept = ((name, value) for name, value in checkpoint.tensors.items() if not name.startswith("mapping.embed."))
+    tensors = {name: value.detach().float() for name, value in kept}  # of a label, which drawing W+ codes needs not
     checkpoint = Checkpoint(tensors, checkpoint.container, checkpoint.mapping_lr, checkpoint.clamp)
     mapping, synthesis = _networks(checkpoint)
     expected = {
