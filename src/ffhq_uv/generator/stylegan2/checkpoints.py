@@ -239,9 +239,7 @@ def _check_kind(tensors: Mapping[str, Any]) -> None:
         kind = "StyleGAN3"
     elif any(name.endswith(".skip.weight") for name in names):
         kind = "a StyleGAN2 of the resnet architecture"
-    elif names and sum(name.endswith(".torgb.weight") for name in names) < 2 <= sum(
-        ".conv1.weight" in n for n in names
-    ):
+    elif len(blocks) > 1 and sum(f"synthesis.{block}.torgb.weight" in tensors for block in blocks) == 1:
         kind = "a StyleGAN2 of the orig architecture"
     elif names and not any(name.endswith(".noise_strength") for name in names):
         kind = "a StyleGAN2 without noise"
