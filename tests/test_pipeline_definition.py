@@ -17,6 +17,7 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 NO_RESULT = (
     "ffhq_uv/config.py",
     "ffhq_uv/repository.py",
+    "ffhq_uv/secrecy.py",
     "ffhq_uv/engine/",
     "ffhq_uv/shards/",
     "ffhq_uv/checkpoints/",

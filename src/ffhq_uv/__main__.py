@@ -18,6 +18,7 @@ from ffhq_uv.command import tools
 from ffhq_uv.config import CONF, PARAMS, ConfigError, composed, groups, read, refresh
 from ffhq_uv.faults import PassingError
 from ffhq_uv.repository import check_code
+from ffhq_uv.secrecy import without_secrets
 from ffhq_uv.shards.work import forget, remove_finished
 
 # Every process computes with one thread, so that the machine's number of cores changes no byte; the engine makes use of
@@ -73,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
             sweep = " ".join(f"-S {word}" for word in options.words) or "-S KEY=A,B"
             raise ConfigError(f"a sweep is `dvc exp run --queue {sweep}`, then `dvc queue start`")
         if options.show or options.cfg:
-            print(OmegaConf.to_yaml(composed(options.words, options.params)), end="")
+            print(without_secrets(OmegaConf.to_yaml(composed(options.words, options.params))), end="")
         elif options.info:
             print("\n".join(f"{group:12} {', '.join(members)}" for group, members in groups().items()))
         elif options.command in tools.names():
@@ -97,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
         expected = isinstance(error, ValueError | OSError | RuntimeError)
         text = str(error) if expected else f"{type(error).__name__}: {error} (--traceback shows where)"
         text += ". Run it again" * isinstance(error, PassingError)
-        print(f"ffhq_uv {options.command}: {text}", file=sys.stderr)
+        print(f"ffhq_uv {options.command}: {without_secrets(text)}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
     return 0
 

@@ -25,6 +25,7 @@ from ffhq_uv.contradictions import contradictions
 from ffhq_uv.formats.published import PARTS
 from ffhq_uv.overrides import as_typed, home
 from ffhq_uv.repository import project, repository
+from ffhq_uv.secrecy import WHERE, holds_secret, without_secrets
 
 CONF = project() / "conf"
 PARAMS = Path("params.yaml")
@@ -56,8 +57,14 @@ def _in_repository(place: Any) -> Any:
     return type(place)(repository() / place)
 
 
+def _without_credentials(place: str) -> str:
+    if holds_secret(place):
+        raise ValueError(WHERE)
+    return place
+
+
 UserPath = Annotated[Path, AfterValidator(_in_repository)]
-Place = Annotated[str, AfterValidator(_in_repository)]
+Place = Annotated[str, AfterValidator(_without_credentials), AfterValidator(_in_repository)]
 """A path on this machine, or a URL."""
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -427,7 +434,7 @@ def _wrong(error: ErrorDetails, composition: Any) -> str:
         return f"{name}: is missing; it was taken away, and a stage needs it"
     if error["type"] == "extra_forbidden":
         return f"{name}: no such key; there are: {', '.join(sorted(set(beside) - {key[-1]}))}"
-    found = "" if isinstance(value, dict) else f" (it is {value!r})"
+    found = "" if isinstance(value, dict) else f" (it is {without_secrets(repr(value))})"
     return f"{name}: {error['msg'].removeprefix('Value error, ').partition(', unable to')[0]}{found}"
 
 

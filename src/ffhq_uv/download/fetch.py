@@ -18,6 +18,7 @@ from typing import Any
 from ffhq_uv.download.offer import Offer
 from ffhq_uv.download.patience import TRIES, patiently
 from ffhq_uv.download.streams import DownloadError, Interrupted, changed, current, stream
+from ffhq_uv.secrecy import without_secrets
 
 JOURNAL = ".fetched"
 """The file in the folder that says which files are complete, a line of JSON each."""
@@ -27,7 +28,7 @@ PART, NOTE = ".part", ".note"
 
 @dataclass(frozen=True)
 class Fetched:
-    """A complete file: its path, URL and validator, size, SHA-256, and when its bytes last changed (ns)."""
+    """A complete file: its path, URL (without credentials) and validator, size, SHA-256, and when its bytes last changed (ns)."""
 
     path: str
     url: str
@@ -114,7 +115,7 @@ class _Transfer:
             return None
         if offer.sha256 is not None:
             return entry if offer.sha256 == entry.sha256 else None
-        same = entry.url == offer.url and entry.validator is not None
+        same = entry.url == without_secrets(offer.url) and entry.validator is not None
         if not same:
             return None
         _, validator = patiently(lambda: current(offer.url), offer.url, tries, sleep=self.stop.wait)
@@ -136,7 +137,7 @@ class _Transfer:
                 size = self.offer.bytes if opened.size is None else opened.size
                 if not opened.start:
                     self.discard()
-                    self.note.write_text(json.dumps([self.offer.url, opened.validator]))
+                    self.note.write_text(json.dumps([without_secrets(self.offer.url), opened.validator]))
                 digest = self.write(opened.start, opened.blocks, size)
         except Interrupted as error:
             if changed(error):
@@ -150,7 +151,8 @@ class _Transfer:
                 raise Interrupted("its SHA-256 is not the listed one")
             raise DownloadError(f"{self.offer.url}: its SHA-256 is {digest}, and {self.offer.sha256} is listed for it")
         state = self.part.stat()
-        fetched = Fetched(self.offer.path, self.offer.url, opened.validator, state.st_size, digest, state.st_mtime_ns)
+        public = without_secrets(self.offer.url)
+        fetched = Fetched(self.offer.path, public, opened.validator, state.st_size, digest, state.st_mtime_ns)
         self.journal.add(fetched)
         os.replace(self.part, self.target)
         self.note.unlink(missing_ok=True)
@@ -188,7 +190,7 @@ class _Transfer:
         """The validator of what is here; None if that came from elsewhere."""
         with contextlib.suppress(OSError, ValueError):
             url, validator = json.loads(self.note.read_text())
-            return str(validator) if url == self.offer.url and validator else None
+            return str(validator) if url == without_secrets(self.offer.url) and validator else None
         return None
 
     def discard(self) -> None:
