@@ -100,6 +100,7 @@ class Run:
     throughput: Throughput
     leave_out: bool
     died: set[str] = field(default_factory=set)
+    apart: set[str] = field(default_factory=set)
 
     def rows(self, make: Make[S], shards: Sequence[S]) -> pl.DataFrame | None:
         """The rows of all shards, in their order; None if this run finishes one part of them only.
@@ -133,11 +134,11 @@ class Run:
         return None
 
     def _rows(self, shard: S) -> pl.DataFrame:
-        if self.work.has(name(shard)):
-            return self.work.rows([name(shard)])
-        if len(shard.ids) > 1:
+        if name(shard) in self.apart:
             return pl.concat([self._rows(one) for one in shard.ones()])
-        return pl.DataFrame([{"id": shard.ids[0], "reason": WORKER_DIED}], self.schema)
+        if self.died.issuperset(shard.ids):
+            return pl.DataFrame([{"id": shard.ids[0], "reason": WORKER_DIED}], self.schema)
+        return self.work.rows([name(shard)])
 
     def _finish(self, make: Make[S], shards: Sequence[S]) -> None:
         """Make shards, and those again that a fault of the moment hit, after the others."""
@@ -179,6 +180,7 @@ class Run:
             self.died.add(shard.ids[0])
             self.bar.update(1)
             return
+        self.apart.add(name(shard))
         self._finish(make, [one for one in shard.ones() if not self.work.whole(name(one), one.ids)])
 
 
