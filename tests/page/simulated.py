@@ -108,8 +108,13 @@ def sphere(rings: int = 12, columns: int = 16) -> Mesh:
     )
 
 
-def write_page(out: Path, sets: Sequence[DataSet], tables: Sequence[Any] = (), card: str | None = None) -> Path:
-    """A page with atlases of plain colours, and samples' scripts where rows are detailed; returns its index.html."""
+def write_page(
+    out: Path, sets: Sequence[DataSet], tables: Sequence[Any] = (), card: str | None = None, atlases: int = 10_000
+) -> Path:
+    """A page with atlases of plain colours, and samples' scripts where rows are detailed; returns its index.html.
+
+    atlases    to draw; the others are links to these, as many files but not as many pictures
+    """
     vertices, uv, triangles, triangles_uv = sphere()
     first = sets[0]
     frame = pl.DataFrame(
@@ -122,7 +127,11 @@ def write_page(out: Path, sets: Sequence[DataSet], tables: Sequence[Any] = (), c
     for part in sets:
         for begin in range(0, len(part.ids), PER_ATLAS):
             tiles = [np.broadcast_to(colour, (TILE, TILE, 3)) for colour in part.colours[begin : begin + PER_ATLAS]]
-            write(out / part.name / "atlas" / f"{begin // PER_ATLAS:05d}.webp", webp(atlas(tiles), QUALITY))
+            path = out / part.name / "atlas" / f"{begin // PER_ATLAS:05d}.webp"
+            if begin // PER_ATLAS < atlases:
+                write(path, webp(atlas(tiles), QUALITY))
+            else:
+                path.hardlink_to(path.with_name(f"{begin // PER_ATLAS % atlases:05d}.webp"))
         for row in part.detailed:
             flat = picture(np.broadcast_to(part.colours[row], (64, 64, 3)).copy(), 90)
             faces = [{"view": view, "picture": flat} for view in ("left", "front", "right")]

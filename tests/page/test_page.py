@@ -31,7 +31,17 @@ AUDIT = Path(__file__).with_name("audit.js")
 
 def go_to(browser: Browser, state: str) -> None:
     """Change the state in the address, as a link does, and wait for the next picture."""
-    browser.run(f"location.hash = {json.dumps(state)}; new Promise(done => setTimeout(done, 60))")
+    browser.run(
+        "new Promise(done => { const before = location.hash, next = () => requestAnimationFrame(() => done());"
+        " addEventListener('hashchange', next, {once: true});"
+        f" location.hash = {json.dumps(state)}; if (location.hash === before) next(); }})"
+    )
+
+
+def click(browser: Browser, selector: str) -> None:
+    """Click, and wait until it shows."""
+    drawn = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
+    browser.run(f"document.querySelector({json.dumps(selector)}).click(); {drawn}")
 
 
 def text(browser: Browser, selector: str) -> str:
@@ -112,9 +122,9 @@ def test_bounds_before_and_after_are_compared(opened: Browser) -> None:
     back, gone = len(after - before), len(before - after)
     assert min(back, gone) > 1
     assert text(opened, "#effect") == f"Against the pinned bounds: {back} come back, {gone} go."
-    opened.run("document.querySelector('#pin').click(); new Promise(done => setTimeout(done, 60))")
+    click(opened, "#pin")
     assert opened.run("now.gained + now.lost") == 0
-    opened.run("document.querySelector('#reset').click(); new Promise(done => setTimeout(done, 60))")
+    click(opened, "#reset")
     assert opened.run(KEPT) == kept_by(table, BOUNDS)
 
 
@@ -133,7 +143,7 @@ def test_an_address_of_nonsense_shows_the_page_as_at_the_start(opened: Browser) 
     go_to(
         opened, "set=../..&view=x&bs_error=NaN&valid_area_ratio=1e999&size=-3&sort=__proto__&id=%3Cb%3E&age=x~y&tone=z"
     )
-    assert opened.run("state.set + state.view + state.size") == "sourcemaps116"
+    assert opened.run("state.set + state.view + state.size") == "sourcemaps108"
     assert opened.run(KEPT) == kept_by(measurements(ROWS), BOUNDS)
 
 
@@ -250,10 +260,10 @@ def test_it_fits_is_named_and_has_contrast(opened: Browser, width: int, dark: bo
         assert opened.run("faint()") == []
     if width == 360:
         go_to(opened, "")
-        opened.run("document.querySelector('#open-panel').click()")
+        click(opened, "#open-panel")
         assert opened.run("document.querySelector('#criteria canvas').clientWidth") > 200
         assert opened.run("faint()") == []
-        opened.run("document.querySelector('#open-panel').click()")
+        click(opened, "#open-panel")
 
 
 def test_hostile_names_stay_text(chromium: Browser, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from ffhq_uv.page.script import webp
-from ffhq_uv.page.wall import EMPTY, PER_ATLAS, SIDE, TILE, atlas, colour, tile
+from ffhq_uv.page.wall import EMPTY, FACE, PER_ATLAS, SIDE, TILE, atlas, colour, tile
 
 
 def test_a_tile_is_the_mean_of_what_it_replaces() -> None:
@@ -26,7 +26,7 @@ def test_an_atlas_holds_its_tiles_in_reading_order_and_no_empty_rows() -> None:
 
 def test_a_colour_is_the_skins() -> None:
     uv_map = np.zeros((TILE, TILE, 3), np.uint8)
-    uv_map[30:100, 30:100] = (200, 150, 100)
+    uv_map[FACE] = (200, 150, 100)
     assert colour(tile(uv_map)) == (200, 150, 100)
     assert colour(None) == EMPTY
 

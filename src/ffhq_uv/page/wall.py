@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-TILE = 128
+TILE = 104
 """Side of a map on the wall, pixels."""
 SIDE = 5
 """Maps in a row of an atlas, and rows. Small atlases: a wall in another order needs few tiles of many of them."""

@@ -106,7 +106,7 @@ function drawCriterion(criterion) {
   high.textContent = readable(column.high, column.digits);
   const bit = 1 << page.criteria.indexOf(criterion);
   let broken = 0, alone = 0;
-  for (const bits of now.broken) { if (bits & bit) { broken++; if (bits === bit) alone++; } }
+  for (let row = 0; row < data.rows; row++) { const bits = now.broken[row]; if (bits & bit) { broken++; if (bits === bit) alone++; } }
   drops.textContent = !bound.on ? 'lets everything pass' : broken ? `drops ${count(broken)}, ${count(alone)} of them alone` : 'drops none';
   range.setAttribute('aria-valuetext', bound.on ? `${criterion.side === 'max' ? 'at most' : 'at least'} ${readable(bound.value, column.digits)} ${choiceOf(criterion, bound).unit}, drops ${broken}` : `${label} is off`);
   drawHistogram(canvas, column, criterion);

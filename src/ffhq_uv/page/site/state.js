@@ -1,7 +1,7 @@
 'use strict';
 // What is looked at, all of it in the address after the #: a view can be linked, and gone back to.
 
-const DEFAULTS = {set: '', view: 'maps', show: 'all', sort: 'id', size: '116', theme: '', id: ''};
+const DEFAULTS = {set: '', view: 'maps', show: 'all', sort: 'id', size: '108', theme: '', id: ''};
 const GROUPS = ['category', 'skin_tone', 'gender'];
 let page, state;
 

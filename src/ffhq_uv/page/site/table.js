@@ -97,7 +97,8 @@ function judge(table, criteria, bounds) {
 
 /** Of every row whether it is kept, dropped or failed. */
 function statuses(table, broken) {
-  const status = Uint8Array.from(broken, bits => bits ? DROPPED : KEPT);
+  const status = new Uint8Array(broken.length);
+  for (let row = 0; row < broken.length; row++) if (broken[row]) status[row] = DROPPED;
   for (const row of table.failed.keys()) status[row] = FAILED;
   return status;
 }

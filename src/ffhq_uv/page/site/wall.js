@@ -15,14 +15,17 @@ const orderOf = name => {
 function chooseRows() {
   const {status, statusBefore} = now, want = wanted(), {show, sort} = state, down = sort.startsWith('-'), by = sort.replace('-', '');
   const order = by !== 'id' && data.columns[by] ? orderOf(by) : null, {codes} = data.columns[by] ?? {};
-  const found = [], last = [];
+  const found = new Uint32Array(data.rows), last = [];
+  let some = 0;
   for (let place = 0; place < data.rows; place++) {
     const row = order ? order[place] : place;
     if (show === 'kept' ? status[row] !== KEPT : show === 'dropped' ? status[row] === KEPT : show === 'changed' ? (status[row] === KEPT) === (statusBefore[row] === KEPT) : false) continue;
-    if (want(row)) (codes?.[row] === MISSING ? last : found).push(row);
+    if (!want(row)) continue;
+    if (codes?.[row] === MISSING) last.push(row); else found[some++] = row;
   }
-  if (down) found.reverse();
-  rowsShown = found.concat(last);
+  if (down) found.subarray(0, some).reverse();
+  found.set(last, some);
+  rowsShown = found.subarray(0, some + last.length);
 }
 
 function layWall() {
