@@ -36,6 +36,9 @@ Eyes = Literal["picture", "template"]
 
 STEP = 1.7
 """Back-projection moves by so much of what is lacking: one such step does what four of 1 do; 2 would diverge."""
+APART = 0.35
+"""How far views are off each other, in shares of what an analysis says that each is off: one head is wrong in all of
+them alike, and care is about what they disagree in."""
 VERY_NOISY = 2.0
 """Grain from which on faces are sampled as softly as can be, grey levels."""
 NOISE_REACH = 4.0
@@ -85,7 +88,7 @@ class FaithfulTexturer(BatchTexturer["_Canvas"]):
         levels = octaves(views.faces)
         found = register(levels, places, trust)
         known = np.isfinite(views.error).all()
-        care = Care.about(float(views.error.mean()) if known else found.error, scale)
+        care = Care.about(APART * float(views.error.mean()) if known else found.error, scale)
         # what the views are off by is then shape, which the front view shows the least of
         shifts = found.shifts - np.float32(care.guess) * found.shifts[FRONT]
         few = slice(None, None, GAIN_SCOUTS)
