@@ -89,6 +89,17 @@ def test_map_is_close_to_the_published_map(textures: Textures) -> None:
     assert 10 * np.log10(255**2 / error) >= 28.6
 
 
+def test_a_refined_fit_comes_closer_to_the_published_map(topology: Topology, faces: torch.Tensor) -> None:
+    geometry = RecordedAnalysis(EXAMPLE, ASSETS, refine=True)(faces, torch.zeros(1, 3, 18, 512), [ID])
+    textures = PublishedTexturer(topology)(faces, geometry)
+    published = masks("dataset_project", "unwrap_texture", ID, f"{ID}_final_remap_masks.png")
+    covered = textures.coverage[0].numpy()
+    assert ((covered & published).sum((1, 2)) / (covered | published).sum((1, 2))).min() >= 0.80
+    truth = picture("dataset_project", "unwrap_texture", ID, f"{ID}_final_uv.png").astype(float)
+    squares = np.square(textures.maps[0].numpy() - truth)[published.any(0)]
+    assert 10 * np.log10(255**2 / squares.mean()) >= 32.8
+
+
 def test_faithful_map_is_close_to_the_published_map(
     topology: Topology, faces: torch.Tensor, geometry: Geometry
 ) -> None:
