@@ -26,8 +26,9 @@ class Folders:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        found = {(member.id, member.view): member.location for member in scan(root)}
-        self.ids = sorted(id for id, view in found if view is None)
+        members = [member for member in scan(root) if member.part in ("uv_map", "latent")]
+        found = {(member.id, member.view): member.location for member in members}
+        self.ids = sorted(member.id for member in members if member.part == "uv_map")
         self._maps = [found[id, None] for id in self.ids]
         self._codes = [[found.get((id, view)) for view in VIEWS] for id in self.ids]
         self._table = without_gaps(pl.DataFrame({"id": self.ids}).join(_records(root), on="id", how="left"))
