@@ -47,9 +47,7 @@ def test_credentials_in_the_configuration_are_refused_and_not_repeated(
     assert planted(tmp_path) == []
 
 
-def test_signed_addresses_in_a_list_are_not_written_down(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_signed_addresses_in_a_list_are_not_written_down(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with serving() as web, inside(tmp_path):
         Path("dvc.yaml").touch()
         name = "topo_assets/hair_mask.png"
@@ -65,3 +63,23 @@ def test_what_is_no_secret_stays() -> None:
         assert not holds_secret(url)
     assert without_secrets("https://a/b c?d") == "https://a/b c?d"
     assert without_secrets("(https://u:p@a/b?sig=1) and s3://x/y") == "(https://…@a/b?…) and s3://x/y"
+
+
+def test_a_list_in_a_bucket_may_not_name_files_of_this_machine(tmp_path: Path) -> None:
+    import fsspec
+
+    from ffhq_uv.download.listing import _listed
+    from ffhq_uv.download.streams import DownloadError
+
+    with fsspec.open("memory://bucket/list.csv", "w") as listed:
+        listed.write(f"path,url\ntopo_assets/hair_mask.png,file://{tmp_path}/private.png\n")
+    with pytest.raises(DownloadError, match="may not name files of this machine"):
+        list(_listed("memory://bucket/list.csv", "list.csv", 1))
+
+
+def test_aliases_that_multiply_a_configuration_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bomb = "a0: &a0 [1, 1]\n" + "".join(f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 9)}]\n" for k in range(1, 9))
+    (tmp_path / "params.yaml").write_text(bomb)
+    with inside(tmp_path):
+        assert main(["filter", "--params", "params.yaml"]) == 2
+    assert "refuses YAML aliases" in capsys.readouterr().err

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -363,6 +364,8 @@ def composed(overrides: Sequence[str] = (), params: Path | None = None) -> DictC
     """
     if params is not None and not params.is_file():
         raise ConfigError(f"{params}: no such file; `python -m ffhq_uv config` writes params.yaml")
+    if params is not None and re.search(r"(?m)(^|[\s\[,:-])\*\w+", params.read_text(errors="replace")):
+        raise ConfigError(f"{params}: refuses YAML aliases (*name), which repeat what they name any number of times")
     folder, name = (CONF, "config") if params is None else (params.resolve().parent, params.stem)
     for word in overrides:
         if "=" not in word and not word.startswith("~"):

@@ -28,7 +28,7 @@ PART, NOTE = ".part", ".note"
 
 @dataclass(frozen=True)
 class Fetched:
-    """A complete file: its path, URL (without credentials) and validator, size, SHA-256, and when its bytes last changed (ns)."""
+    """A complete file: its path, URL (without credentials), validator, size, SHA-256, time of its last change (ns)."""
 
     path: str
     url: str

@@ -138,6 +138,8 @@ def _listed(place: str, name: str, tries: int) -> Iterator[Offer]:
         url = _beside(place, url or path)
         if is_http(place) and not is_http(url):
             raise DownloadError(f"{place}: refuses {url}: a list from the web may name files of the web only")
+        if not is_local(place) and is_local(url):
+            raise DownloadError(f"{place}: refuses {url}: a list from elsewhere may not name files of this machine")
         yield Offer(path or unquote(urlsplit(url).path).lstrip("/"), url, size, sha256 and sha256.lower())
 
 
