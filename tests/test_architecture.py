@@ -47,6 +47,7 @@ ROOMS = {
     "quality": set(),
     "selection": set(),
     "inversion": set(),
+    "attributes": set(),
     "editing": set(),
     "studio": {"archive", "texture"},
     "archive": set(),
@@ -57,7 +58,10 @@ ROOMS = {
 """Of each room: the rooms that it may import, beside `formats` and the files of the package's root."""
 
 GROUPS = {
-    "<faces>": {"generator", "analysis", "texture", "quality", "studio", "archive", "inversion", "editing"},
+    "<faces>": {
+        *("generator", "analysis", "texture", "quality", "studio"),
+        *("archive", "inversion", "attributes", "editing"),
+    },
     "<tables>": {"selection"},
     "<results>": {"transfer", "publish"},
 }

@@ -235,6 +235,10 @@ class OnnxIdentity(Section):
     checkpoint: UserPath | None
 
 
+class DlibIdentity(Section):
+    name: Literal["dlib"]
+
+
 class NoLight(Section):
     name: Literal["none"]
 
@@ -348,7 +352,7 @@ class Config(Section):
     analysis: Analysis
     texture: Annotated[PublishedTexture | FaithfulTexture, Field(discriminator="name")]
     expression: Annotated[Expression | Recogniser, Field(discriminator="name")]
-    identity: Annotated[Identity | ArcFace | OnnxIdentity, Field(discriminator="name")]
+    identity: Annotated[Identity | ArcFace | OnnxIdentity | DlibIdentity, Field(discriminator="name")]
     light: Annotated[NoLight | DprLight, Field(discriminator="name")]
     filter: Filter
     classify: Classify

@@ -145,7 +145,7 @@ def normalised_attributes(gender: int, beard: float, age: float) -> NDArray[np.f
     return vectors
 
 
-def encode_attributes(attributes: Mapping[str, float]) -> bytes:
+def encode_attributes(attributes: Mapping[str, object]) -> bytes:
     """``attributes/<id>.json``: indented, sorted by key, no newline at the end."""
     return json.dumps(dict(attributes), indent=4, sort_keys=True, allow_nan=False).encode()
 

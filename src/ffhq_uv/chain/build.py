@@ -10,15 +10,18 @@ from ffhq_uv import config as settings
 from ffhq_uv.analysis import Analysis
 from ffhq_uv.analysis.deep3d import Deep3DAnalysis
 from ffhq_uv.analysis.five_points import DetectedPoints, Finder, RecordedPoints, StudioPoints
+from ffhq_uv.analysis.landmarks import DlibLandmarks
 from ffhq_uv.analysis.recorded import RecordedAnalysis
 from ffhq_uv.analysis.studio import StudioAnalysis
-from ffhq_uv.chain.encoders import Encoder, OfAlignedFaces, OfHeads, OfPictures, front
+from ffhq_uv.chain.encoders import Encoder, OfAlignedFaces, OfFoundFaces, OfHeads, OfPictures, front
+from ffhq_uv.formats import packaged
 from ffhq_uv.generator import Generator
 from ffhq_uv.generator.recorded import RecordedGenerator
 from ffhq_uv.generator.studio import StudioGenerator
 from ffhq_uv.generator.stylegan2 import StyleGAN2Generator
 from ffhq_uv.geometry import Geometry
 from ffhq_uv.quality.arcface import ArcFace
+from ffhq_uv.quality.dlib_encoder import DlibFaceEncoder
 from ffhq_uv.quality.dpr_light import DprLight, uneven_light
 from ffhq_uv.quality.expression import coefficient_expression
 from ffhq_uv.quality.identity import dct_embedding
@@ -113,6 +116,9 @@ def build_identity(config: settings.Config, analysis: Analysis) -> Encoder:
             if checkpoint is None:
                 raise settings.ConfigError("identity=onnx needs a file: identity.checkpoint=PATH")
             return OfAlignedFaces(build_finder(config, analysis), OnnxFaceEncoder(checkpoint))
+        case settings.DlibIdentity():
+            landmarks = DlibLandmarks(packaged.LANDMARKS_68.checked())
+            return OfFoundFaces(landmarks, DlibFaceEncoder(packaged.FACE_RECOGNISER.checked()))
         case settings.Identity(name="dct"):
             return OfPictures(dct_embedding)
     return OfHeads(analysis)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ffhq_uv.analysis import Analysis
@@ -62,6 +64,28 @@ class OfAlignedFaces:
         vectors = embedded.new_zeros(len(ids), embedded.shape[1])
         vectors[good] = embedded
         return Identities(vectors, points.reasons, points.notes)
+
+
+@dataclass(frozen=True)
+class OfFoundFaces:
+    """Embeds fronts by their 68 landmarks [68, 2] each; in whose no face is found has no identity."""
+
+    find: Callable[[NDArray[np.uint8]], NDArray[np.float64] | None]
+    embed: Callable[[Tensor, Sequence[NDArray[np.float64]]], Tensor]
+
+    def __call__(self, faces: Tensor, latents: Tensor, ids: Sequence[str], geometry: Geometry | None) -> Identities:
+        """See `Encoder`."""
+        fronts = front(faces).contiguous()
+        found = [self.find(face) for face in fronts.cpu().numpy()]
+        reasons = tuple("no_landmarks:front" if landmarks is None else None for landmarks in found)
+        good = [row for row, landmarks in enumerate(found) if landmarks is not None]
+        none = (None,) * len(ids)
+        if not good:
+            return Identities(faces.new_zeros(len(ids), 0), reasons, none)
+        embedded = self.embed(fronts[good], [landmarks for landmarks in found if landmarks is not None])
+        vectors = embedded.new_zeros(len(ids), embedded.shape[1])
+        vectors[good] = embedded
+        return Identities(vectors, reasons, none)
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ PUBLISHED = (
 NOT_USED = {
     "lm_model/68lm_detector.pb, mtcnn_model/mtcnn_model.pb": "TensorFlow 1 graphs; dlib's landmarks take their place",
     "resnet_model/resnet18-5c106cde.pth": "only a starting point for training; 79999_iter.pth holds its own",
-    "e4e_model/e4e_ffhq_encode.pt": "inverts photographs, whose codes are published; its generator can be used, too",
+    "e4e_model/e4e_ffhq_encode.pt": "inverts photographs, for the tool `invert`; its generator can be used, too",
     "styleflow_model/*": "edits codes, and the edited ones are published",
     "texgan_model/*, vgg_model/vgg16.pt": "fit textures to photographs",
 }
@@ -118,5 +118,6 @@ NOT_USED = {
 PACKAGES = {
     **dict.fromkeys(_LANDMARKS, (("dlib",), "landmarks")),
     ONNX: (("onnxruntime", "onnx"), "onnx"),
+    "identity=dlib": (("dlib", "face_recognition_models"), "landmarks"),
 }
 """The packages that a choice needs, and the extra that installs them."""
