@@ -80,8 +80,12 @@ def test_age_gender_and_beard_of_the_published_sample(views: dict[str, tuple[np.
     for name in ("inversions/01223", "front"):
         told = describe(*views[name], "01223")
         assert told.values() == {
-            "age": pytest.approx(23, abs=4), "gender": 0, "beard": pytest.approx(0, abs=0.2), "smile": None, "glasses": None,
-        }  # fmt: skip
+            "age": pytest.approx(23, abs=4),
+            "gender": 0,
+            "beard": pytest.approx(0, abs=0.2),
+            "smile": None,
+            "glasses": None,
+        }
         assert set(told.sources()) == set(told.values())
         assert told.sources()["smile"] is None
 
