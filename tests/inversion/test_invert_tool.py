@@ -166,8 +166,11 @@ def test_a_picture_that_changed_is_done_again_alone(done: tuple[Path, Path, pl.D
 def test_the_folder_is_read_as_a_project_folder(done: tuple[Path, Path, pl.DataFrame], tmp_path: Path) -> None:
     _, out, table = done
     (tmp_path / "dataset_project").symlink_to(out)
-    found = catalogue(tmp_path, "dataset_project")
-    assert len(found.table) >= table["reason"].null_count() - 1
+    people = catalogue(tmp_path).reference
+    there = table.filter(pl.col("reason").is_null())["id"].to_list()
+    assert set(there) >= set(people.filter(pl.col("reason").is_null())["id"])
+    assert len(people.filter(pl.col("reason").is_null())) >= 8
+    assert people["ffhq_index"].drop_nulls().to_list() == ["00042"]
 
 
 def test_pictures_in_a_zip_and_of_a_list(settings: Settings, strangers: Faces, tmp_path: Path) -> None:
