@@ -24,6 +24,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/inversion"))
 
 import e4e_by_rule
+
 from ffhq_uv.engine.worker import one_thread
 from ffhq_uv.generator.stylegan2.allocator import keep_freed_memory
 from ffhq_uv.inversion.e4e import E4EEncoder

@@ -18,6 +18,7 @@ GENDERS = {"male": 1, "female": 0, "m": 1, "f": 0}
 KNOWN = ("Age", "Beard", "Gender", "Index-in-FFHQ", "Expression", "Baldness", "Glasses", "Pitch", "Yaw")
 """What the published records tell; other keys are ignored, and counted."""
 
+FFHQ_IMAGES = 70_000
 MAX_VALUES = 2_000_000
 """Most objects and values of one JSON file; 100,000 samples take 500,000. Python needs 100 bytes for three of a
 file."""
@@ -125,6 +126,6 @@ def _ffhq_index(index: object, name: str) -> str | None:
         return None
     whole = int(index) if isinstance(index, float) and index.is_integer() else index
     text = str(whole) if type(whole) is int or isinstance(whole, str) else ""
-    if not (text.isascii() and text.isdigit() and len(text) <= 6 and int(text) < 70_000):
+    if not (text.isascii() and text.isdigit() and len(text) <= 6 and int(text) < FFHQ_IMAGES):
         raise ArchiveError(f"{name}: Index-in-FFHQ is {reprlib.repr(index)}, expected null or 0..69999")
     return f"{int(text):05d}"

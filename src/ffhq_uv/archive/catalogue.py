@@ -28,7 +28,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ffhq_uv.archive.attributes import Attributes, decode_attributes, decode_meta_info
+from ffhq_uv.archive.attributes import FFHQ_IMAGES, Attributes, decode_attributes, decode_meta_info
 from ffhq_uv.archive.containers import ArchiveError, Archives
 from ffhq_uv.archive.latents import LatentReader
 from ffhq_uv.archive.limits import PUBLISHED, Limits
@@ -252,7 +252,7 @@ def _table(
     told = [found if isinstance(found, Attributes) else None for found in known]
     columns: dict[str, list[object]] = {
         "id": list(ids),
-        "ffhq_index": [id if len(id) == 5 else found and found.ffhq_index for id, found in zip(ids, told, strict=True)],
+        "ffhq_index": [_ffhq_index(id, found) for id, found in zip(ids, told, strict=True)],
         **{key: [found and getattr(found, key) for found in told] for key in ("gender", "age", "beard", "smile")},
         "neutral": [None] * len(ids),
         "reason": list(reasons),
@@ -269,6 +269,13 @@ def _conflict(archives: Archives, location: str | None, member: Member) -> set[s
     except ArchiveError:
         same = False
     return set() if same else {member.id}
+
+
+def _ffhq_index(id: str, found: Attributes | None) -> str | None:
+    """A project sample is named by its FFHQ image; people of one's own have ids above those."""
+    if len(id) == 5:
+        return id if int(id) < FFHQ_IMAGES else None
+    return found and found.ffhq_index
 
 
 def _missing(locations: list[str | None]) -> str | None:

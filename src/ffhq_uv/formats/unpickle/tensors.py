@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -119,16 +120,18 @@ TENSORS: Table = {
 """What the torch file of a state dict names. Sparse, quantised and other tensors are not among it."""
 
 
-def torch_content(data: bytes, name: str) -> Any:
-    """The content of a torch file: of a zip, or of the stream that torch wrote before 1.6.
+def torch_content(file: Path | bytes, name: str) -> Any:
+    """The content of a torch file, or of its bytes: of a zip, or of the stream that torch wrote before 1.6.
 
+    Of a zip one tensor is read after the other, so that a gigabyte is not held twice.
     Raises UnpickleError where it is damaged, or holds more than weights.
     """
     try:
-        if data.startswith(MAGIC):
-            return _read_stream(data)
-        if data.startswith(b"PK"):
-            return _read_zip(data)
+        head = file[: len(MAGIC)] if isinstance(file, bytes) else _head(file)
+        if head == MAGIC:
+            return _read_stream(file if isinstance(file, bytes) else file.read_bytes())
+        if head.startswith(b"PK"):
+            return _read_zip(file)
         raise UnpickleError("it is neither a zip nor a stream of torch's")
     except UnpickleError as error:
         if "refuses GLOBAL" in str(error):
@@ -138,19 +141,25 @@ def torch_content(data: bytes, name: str) -> Any:
         raise UnpickleError(f"{name}: not a readable torch file: {error}") from error
 
 
-def _read_zip(data: bytes) -> Any:
-    with Zip(data) as archive:
+def _head(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(len(MAGIC))
+
+
+def _read_zip(file: Path | bytes) -> Any:
+    size = len(file) if isinstance(file, bytes) else file.stat().st_size
+    with Zip(file) as archive:
         root = root_of(archive)
         storages: dict[tuple[str, str], Storage] = {}
-        budget = Budget(SHARED * len(data) + EXPANDED)
+        budget = Budget(SHARED * size + EXPANDED)
 
         def storage(key: str, kind: str, count: int) -> Storage:
             if (key, kind) not in storages:
-                content = archive.read(f"{root}/data/{key}", len(data))
+                content = archive.read(f"{root}/data/{key}", size)
                 storages[key, kind] = Storage(_numbers(content, kind, count), budget)
             return storages[key, kind]
 
-        value, _ = unpickle_from(archive.read(f"{root}/data.pkl", len(data)), 0, TENSORS, _resolving(storage))
+        value, _ = unpickle_from(archive.read(f"{root}/data.pkl", size), 0, TENSORS, _resolving(storage))
         return value
 
 

@@ -87,7 +87,7 @@ def load_torch(path: Path, name: str | None = None) -> Any:
         raise FileNotFoundError(f"{path}: no such checkpoint; download it, or correct the path")
     from ffhq_uv.formats.unpickle.tensors import torch_content  # here: it loads torch, which takes seconds
 
-    return torch_content(path.read_bytes(), name or path.name)
+    return torch_content(path, name or path.name)
 
 
 def root_of(archive: Zip) -> str:
