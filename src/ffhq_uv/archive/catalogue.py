@@ -275,7 +275,7 @@ def _ffhq_index(id: str, found: Attributes | None) -> str | None:
     """A project sample is named by its FFHQ image; people of one's own have ids above those."""
     if len(id) == 5:
         return id if int(id) < FFHQ_IMAGES else None
-    return found and found.ffhq_index
+    return found.ffhq_index if found else None
 
 
 def _missing(locations: list[str | None]) -> str | None:

@@ -10,13 +10,13 @@ from typing import Any, Literal
 import torch
 
 from ffhq_uv.archive.containers import ArchiveError, Archives
-from ffhq_uv.archive.containers import files as files_below
 from ffhq_uv.archive.ms_api import decode_ms_api
 from ffhq_uv.attributes.appearance import Appearance, Describer, Told
 from ffhq_uv.attributes.networks import AgeAndGender, NetworkDescriber
 from ffhq_uv.attributes.recorded import RecordedDescriber
 from ffhq_uv.config import ConfigError
 from ffhq_uv.formats import packaged
+from ffhq_uv.formats.folders import walk
 from ffhq_uv.quality.recogniser import LABELS, ExpressionRecogniser
 
 Choice = Literal["networks", "recorded", "none"]
@@ -56,7 +56,7 @@ def read_recorded(folder: Path) -> dict[str, Appearance]:
     """What was recorded of each id: its JSON's values and their sources, or else its pickle's. Raises ArchiveError."""
     found: dict[str, Appearance] = {}
     with Archives(folder) as archives:
-        for file in files_below(folder):
+        for file in walk(folder):
             if file.suffix == ".json":
                 found[file.stem] = _of_json(archives.read(file.relative_to(folder).as_posix()), file)
             elif file.suffix == ".pkl" and file.stem not in found:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ffhq_uv.archive.containers import files, open_zip
 from ffhq_uv.config import ConfigError
+from ffhq_uv.formats.folders import walk
 from ffhq_uv.formats.photographs import MAX_BYTES, SUFFIXES, PhotographError
+from ffhq_uv.formats.zips import Zip, ZipError
 
 LIST = ".txt"
 """Ending of a list: a path a line, relative to the list's folder; empty lines and those after a # do not count."""
@@ -34,7 +35,7 @@ class Picture:
     def read(self) -> bytes:
         """The file's bytes. Raises OSError, or ValueError for a member or size that is refused."""
         if self.member:
-            with open_zip(self.path) as archive:
+            with Zip(self.path) as archive:
                 return archive.read(self.member, MAX_BYTES, 200)
         if (size := self.path.stat().st_size) > MAX_BYTES:
             raise PhotographError(f"{self.name}: refuses {size} bytes (at most {MAX_BYTES})")
@@ -44,7 +45,7 @@ class Picture:
 def find_pictures(images: Path) -> list[Picture]:
     """Every picture at ``images``, in a fixed order, told by its ending; a list's are taken as they are named.
 
-    Raises ConfigError where there is none, ArchiveError for a zip that cannot be opened.
+    Raises ConfigError where there is none, ValueError for a zip that cannot be opened.
     """
     if not images.exists():
         raise ConfigError(f"{images}: no such folder, zip, list or picture")
@@ -52,7 +53,7 @@ def find_pictures(images: Path) -> list[Picture]:
         lines = map(str.strip, images.read_text().splitlines())
         found = [Picture(line, images.parent / line) for line in lines if line and not line.startswith("#")]
     elif images.is_dir():
-        found = [picture for file in files(images) for picture in _of(file, file.relative_to(images).as_posix())]
+        found = [picture for file in walk(images) for picture in _of(file, file.relative_to(images).as_posix())]
     else:
         found = _of(images, images.name)
     if not found:
@@ -63,10 +64,17 @@ def find_pictures(images: Path) -> list[Picture]:
 def _of(file: Path, name: str) -> list[Picture]:
     """A file as a picture, those in it if it is a zip, or nothing."""
     if file.suffix.lower() == ".zip":
-        with open_zip(file) as archive:
+        with _opened(file) as archive:
             members = sorted(member for member in archive.namelist() if _is_picture(member))
         return [Picture(f"{name}!{member}", file, member) for member in members]
     return [Picture(name, file)] if _is_picture(name) else []
+
+
+def _opened(file: Path) -> Zip:
+    try:
+        return Zip(file)
+    except ZipError as error:
+        raise ZipError(f"{file}: {error}") from error
 
 
 def _is_picture(name: str) -> bool:
