@@ -21,8 +21,11 @@ STANDS_OUT = 8
 def remove_specks(opacity: NDArray[np.float32], picture: NDArray[np.uint8]) -> None:
     """Replace the stray texels of a map uint8 [S, S, 3], in place; ``opacity`` [S, S] is how much a texel is seen."""
     seen = (opacity > 0).view(np.uint8)
-    left, top, width, height = cv2.boundingRect(seen)
-    window = slice(top, top + height), slice(left, left + width)
+    column, row, width, height = cv2.boundingRect(seen)
+    top, left = max(row - RIM, 0), max(column - RIM, 0)
+    window = slice(top, row + height + RIM), slice(left, column + width + RIM)
+    if not width:
+        return
     solid = cv2.erode((opacity[window] >= SOLID).view(np.uint8), np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8))
     grey = cv2.cvtColor(picture[window], cv2.COLOR_RGB2GRAY)
     spots = cv2.absdiff(grey, cv2.medianBlur(grey, 5)) > STANDS_OUT
