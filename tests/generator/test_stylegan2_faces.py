@@ -15,11 +15,13 @@ from PIL import Image
 from stylegan2_files import random_generator
 from torch import Tensor
 
+from ffhq_uv.__main__ import main
 from ffhq_uv.generator.stylegan2 import StyleGAN2Generator, to_uint8, to_uint8_truncated, write_checkpoint
 from ffhq_uv.generator.stylegan2.checkpoints import Checkpoint
 from ffhq_uv.generator.stylegan2.compiled import compiled
 from ffhq_uv.generator.stylegan2.native import _built, native
 from ffhq_uv.generator.stylegan2.noise import published_noise, set_noise
+from ffhq_uv.geometry import VIEWS
 from ffhq_uv.tools.faces import make_faces
 
 CHANNELS = {4 << step: 4 for step in range(9)}  # 18 style inputs, as published, but narrow
@@ -251,6 +253,61 @@ def test_a_zip_is_drawn_without_its_own_name(layouts: Path, tmp_path: Path) -> N
     make_faces(layouts / "054.zip", tmp_path / "out", Brightness(), batch=8)
     names = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.png")}
     assert names == {"054001/054001_left.png", "054/054002/054002_left.png"}
+
+
+def test_another_code_or_generator_draws_again_and_nothing_else_does(layouts: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    make_faces(layouts, out, Brightness(), batch=8, key="one")
+    latent(layouts / "00007.v2.pt", 90, as_dict=False)
+    again = Brightness()
+    assert make_faces(layouts, out, again, batch=8, key="one").drawn == 1
+    assert again.drawn[0] == "00007.v2.pt"
+    assert int(np.asarray(Image.open(out / "00007.png"))[0, 0, 0]) == 90
+    assert make_faces(layouts, out, Brightness(), batch=8, key="other").drawn == 6
+    (out / ".drawn.jsonl").unlink()
+    summary = make_faces(layouts, out, Brightness(), batch=8, key="other")
+    assert summary.drawn == 0  # pictures of somebody else are never written over
+    assert "was not drawn by this tool" in summary.failures["00007.v2.pt"]
+
+
+def test_batches_views_and_names_to_the_first_dot(tmp_path: Path) -> None:
+    root = tmp_path / "codes"
+    root.mkdir()
+    values = np.arange(12, dtype=np.float32)[:, None, None] * np.ones((1, 18, 512), np.float32)
+    np.save(root / "new.npy", values.reshape(4, 3, 18, 512))
+    np.savez(root / "batch.npz", w=values[:2])
+    np.save(root / "w.npy", values[7, :1])
+    torch.save(torch.from_numpy(values[5]).double(), root / "my.face.pt")
+    torch.save(torch.from_numpy(values[6]), root / "000123.left.pt")  # as pack writes it
+    (root / "000123.json").write_text("{}")
+    summary = make_faces(root, tmp_path / "out", Brightness(), batch=5)
+    grey = {
+        path.relative_to(tmp_path / "out").as_posix(): int(np.asarray(Image.open(path))[0, 0, 0])
+        for path in (tmp_path / "out").rglob("*.png")
+    }
+    views = {f"new/{n:06d}/{n:06d}_{view}.png": 3 * n + at for n in range(4) for at, view in enumerate(VIEWS)}
+    assert grey == views | {
+        "batch/000000.png": 0,
+        "batch/000001.png": 1,
+        "w.png": 7,
+        "my.png": 5,
+        "000123_left.png": 6,
+    }
+    assert summary.passed_over == {"000123.json": "no file of codes"}
+
+
+def test_nothing_drawn_is_an_error_with_the_reason(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    latent(tmp_path / "latents/000001.pt", 5)
+    words = ["faces", "latents=latents", "out=out", "generator=stylegan2", f"generator.checkpoint={checkpoint}"]
+    assert main(words) == 1
+    assert "no face drawn of 1 codes: W+ codes of shape (1, 1, 18, 512)" in capsys.readouterr().err
+    torch.save(torch.zeros(6, 512), tmp_path / "latents/000001.pt")
+    assert main(words) == 0  # as many layers as this small network has
+    (tmp_path / "none").mkdir()
+    assert main([words[0], "latents=none", *words[2:]]) == 1
 
 
 @pytest.mark.skipif("FFHQ_UV_EXAMPLE" not in os.environ, reason="FFHQ_UV_EXAMPLE is not set")

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from PIL import Image
 from tests.shards.shards import measure_but_die_of_five
 
 from ffhq_uv.__main__ import main
@@ -74,3 +75,52 @@ def test_a_word_that_it_does_not_take_is_refused(capsys: pytest.CaptureFixture[s
 def test_refuses(words: list[str], status: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bs-error", *words]) == status
     assert "expected" in capsys.readouterr().err
+
+
+def test_what_is_no_map_is_passed_over_with_a_count(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    grey = np.repeat(MAPS[0, :, :, :1], 3, axis=2)
+    normals = np.full((32, 32, 3), (128, 128, 250), np.uint8)
+    normals[0, 0] = (120, 130, 240)
+    pictures = {
+        "000000.png": MAPS[0],
+        "000001.PNG": MAPS[1],
+        "hair_mask.png": MAPS[0],
+        "template_base_uv.png": MAPS[0],
+        "000000_normal.png": MAPS[0],
+        "000000_left.png": MAPS[0],
+        "000000/ambient_occlusion.png": MAPS[0],
+        "000002.png": np.where(grey > 127, 255, 0).astype(np.uint8),
+        "000003.png": grey,
+        "000004.png": normals,
+        "black.png": np.zeros((32, 32, 3), np.uint8),
+        "wide.png": MAPS[0, :16],
+    }
+    for name, pixels in pictures.items():
+        (tmp_path / "maps" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "maps" / name).write_bytes(encode_png(pixels))
+    Image.fromarray(MAPS[2]).save(tmp_path / "maps/jpeg.png", "JPEG")
+    Image.fromarray(np.zeros((8, 8), np.uint16)).save(tmp_path / "maps/deep.png")
+    (tmp_path / "maps/other.jpg").write_bytes(b"\xff\xd8\xff")
+    assert main(["bs-error", f"maps={tmp_path / 'maps'}", f"out={tmp_path / 'out.csv'}"]) == 0
+    table = pl.read_csv(tmp_path / "out.csv")
+    assert table.filter(pl.col("reason").is_null())["map"].to_list() == ["000000.png", "000001.PNG"]
+    reasons = dict(table.drop_nulls("reason").select("map", "reason").iter_rows())
+    assert {reasons[name] for name in ("hair_mask.png", "000002.png")} == {"no map: mask"}
+    assert {reasons[name] for name in ("000000_normal.png", "000004.png")} == {"no map: normal map"}
+    assert reasons["template_base_uv.png"] == "no map: template"
+    assert reasons["000000_left.png"] == "no map: face"
+    assert reasons["000000/ambient_occlusion.png"] == "no map: occlusion map"
+    assert reasons["black.png"] == "no map: picture of one colour"
+    assert reasons["000003.png"].startswith("no map: grey picture")
+    assert reasons["wide.png"] == "32 x 16 texels; a UV map is square"
+    assert "a JPEG" in reasons["jpeg.png"]
+    assert "16 bits" in reasons["deep.png"]
+    told = capsys.readouterr()
+    assert "passed over, mask: 2" in told.out
+    assert "passed over, no PNG: other.jpg" in told.out
+    assert "2 maps, 3 could not be measured" in told.out
+
+
+def test_limits_are_the_configured_ones(maps: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bs-error", f"maps={maps}", "limits.png=1000"]) == 1
+    assert "none of 5 pictures could be measured" in capsys.readouterr().err

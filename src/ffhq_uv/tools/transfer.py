@@ -73,8 +73,9 @@ def transfer(words: Words, workers: int | None = None) -> str:
     Raises FileNotFoundError, or ValueError for a head that cannot be used and for a folder with other settings' maps.
     """
     maps, out = words.maps, words.out
-    root = maps if maps.is_dir() else maps.parent
-    found = sorted(locations(maps, ".png")) if maps.exists() else []
+    root, start = (maps, "") if maps.is_dir() else (maps.parent, maps.name)
+    every = locations(root, start) if maps.exists() else []
+    found = sorted(location for location in every if location.lower().endswith(".png"))
     if not found:
         raise FileNotFoundError(f"{maps}: no PNG found; a folder or a zip of UV maps expected, or one map")
     out.mkdir(parents=True, exist_ok=True)
