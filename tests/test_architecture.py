@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src/ffhq_uv"
-ROOT = ("camera", "config", "contradictions", "faults", "geometry", "kernel", "networks", "overrides", "repository", "secrecy")
+ROOT = (
+    "camera",
+    "config",
+    "contradictions",
+    "faults",
+    "geometry",
+    "kernel",
+    "networks",
+    "overrides",
+    "repository",
+    "secrecy",
+)
 """The few files that every room may share."""
 
 ROOMS = {
