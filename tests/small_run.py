@@ -19,7 +19,7 @@ SMALL = [
     "interpolate.count=24",
     "engine=serial",
 ]
-STAGES = ("pull", "index", "measure", "truth", "filter", "classify", "interpolate", "extract", "evaluate")
+STAGES = ("pull", "index", "normalise", "measure", "truth", "filter", "classify", "interpolate", "extract", "evaluate")
 
 
 @contextmanager

@@ -34,6 +34,7 @@ STAGES = {
     "index": "read them: attributes and latent codes of every sample",
     "chain": "take the checksums of the code that makes and measures faces",
     "checkpoints": "take the checksums of the networks that the configuration uses",
+    "normalise": "edit photographed people into the samples of the data set",
     "measure": "generate faces, extract textures, measure them",
     "truth": "compare both ways of extracting textures with the studio's true maps",
     "filter": "keep the samples that are evenly lit, unhidden and neutral",

@@ -69,6 +69,8 @@ Place = Annotated[str, AfterValidator(_without_credentials), AfterValidator(_in_
 """A path on this machine, or a URL."""
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+Degrees = Annotated[float, Field(ge=-90, le=90)]
+LayerRange = tuple[Annotated[int, Field(ge=0, le=17)], Annotated[int, Field(ge=0, le=17)]]
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -77,6 +79,7 @@ class StudioSource(Section):
     people: Count
     reference: Count
     map_size: Count
+    flow: bool
 
 
 class PublishedSource(Section):
@@ -220,6 +223,64 @@ class Recogniser(Section):
     neutral_max: float
 
 
+class NoNormalise(Section):
+    """Codes of three views are published, and used as they are."""
+
+    name: Literal["off"]
+
+
+class Layers(Section):
+    """First and last layer of the code that each edit takes from the flow, 0..17."""
+
+    light: LayerRange
+    glasses: LayerRange
+    yaw: LayerRange
+    pitch: LayerRange
+    baldness: LayerRange
+
+
+class Smile(Section):
+    """How a smile is taken away."""
+
+    per_smile: float
+    step: Share
+    rounds: Annotated[int, Field(ge=0, le=100)]
+    ask: bool
+
+
+class SideView(Section):
+    """Where a side view looks, in degrees; None: as the front."""
+
+    yaw: Degrees | None
+    pitch: Degrees | None
+
+
+class Reach(Section):
+    """How far codes may be from the middle of the data set's own."""
+
+    quantile: Share
+    slack: Positive
+
+
+class Normalise(Section):
+    """Codes of photographed people are edited; an edit whose target is None is left out."""
+
+    name: Literal["published"]
+    device: str
+    solver: Literal["exact", "published"]
+    steps: Annotated[int, Field(ge=1, le=1000)]
+    light: Annotated[tuple[float, ...], Field(min_length=9, max_length=9)] | None
+    glasses: Share | None
+    yaw: Degrees | None
+    pitch: Degrees | None
+    baldness: Share | None
+    smile: Smile | None
+    left: SideView
+    right: SideView
+    layers: Layers
+    reach: Reach | None
+
+
 class Identity(Section):
     name: Literal["dct", "coefficients"]
 
@@ -348,6 +409,7 @@ class Config(Section):
     source: Source
     pull: Pull
     limits: Limits
+    normalise: Annotated[NoNormalise | Normalise, Field(discriminator="name")]
     generator: Generator
     analysis: Analysis
     texture: Annotated[PublishedTexture | FaithfulTexture, Field(discriminator="name")]

@@ -100,7 +100,7 @@ def test_a_package_that_two_choices_need_together_is_named(tmp_path: Path, monke
 def test_what_is_done_is_not_asked_for_again(tmp_path: Path) -> None:
     with inside(tmp_path):
         came(ALL)
-        for made in (files.INDEX, files.MEASUREMENTS):
+        for made in (files.INDEX, files.SAMPLES, files.MEASUREMENTS):
             made.write_bytes(json.dumps(None).encode())
         found = states()
     assert found["index"] == "can run"

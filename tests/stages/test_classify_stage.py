@@ -19,7 +19,7 @@ def test_skin_tone_and_recorded_numbers_may_be_axes_too(copied: Callable[..., Pa
     overrides = ("classify.skin_tone=true", "classify.also=[{column: smile, edges: [0.2]}]", "classify.min_size=1")
     assert run(folder, "classify", overrides=overrides) == [0]
     categories = pl.read_parquet(folder / "data/categories.parquet").drop_nulls("category")
-    people = pl.read_parquet(folder / "data/index.parquet").select("id", "smile")
+    people = pl.read_parquet(folder / "data/samples.parquet").select("id", "smile")
     tones = pl.read_parquet(folder / "data/measurements.parquet").select("id", "skin_tone")
     for row in categories.join(people, on="id").join(tones, on="id").iter_rows(named=True):
         *_, tone, smile = row["category"].split("/")
@@ -31,7 +31,7 @@ def test_who_is_left_out_is_counted_by_reason(copied: Callable[..., Path]) -> No
     folder = copied(*INPUTS)
     index, kept = (pl.read_parquet(folder / f"data/{name}.parquet") for name in ("index", "kept"))
     ageless = kept["id"][0]
-    index.with_columns(age=pl.when(pl.col("id") != ageless).then("age")).write_parquet(folder / "data/index.parquet")
+    index.with_columns(age=pl.when(pl.col("id") != ageless).then("age")).write_parquet(folder / "data/samples.parquet")
     assert run(folder, "classify", overrides=("classify.small=drop", "classify.min_size=6")) == [0]
     metrics = json.loads((folder / "reports/classify.json").read_text())
     left_out = pl.read_parquet(folder / "data/categories.parquet").filter(

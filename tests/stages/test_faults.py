@@ -43,6 +43,9 @@ def twice(members: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
     return members + [(f"again/{name.rsplit('/')[-1]}", content) for name, content in members if "000003_" in name]
 
 
+SMALLER = ("generator.size=64", "texture.size=64")
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -69,7 +72,7 @@ def test_a_bad_sample_is_counted_with_its_reason(copied: Callable[..., Path], ch
 def test_a_failed_sample_stays_in_the_count_to_the_end(copied: Callable[..., Path]) -> None:
     folder = copied("data/archives")
     rewrite(folder / LATENTS, without_left)
-    assert run(folder, "index", "measure", "filter", overrides=("generator.size=64", "texture.size=64")) == [0, 0, 0]
+    assert run(folder, "index", "normalise", "measure", "filter", overrides=SMALLER) == [0] * 4
     dropped = pl.read_parquet(folder / "data/dropped.parquet").filter(pl.col("status") == "failed")
     assert dropped.select("id", "reasons").rows() == [("000003", ["missing_view:left"])]
 
@@ -96,7 +99,7 @@ def test_a_corrupt_archive_is_named(copied: Callable[..., Path], capsys: pytest.
 
 def test_a_truncated_face_is_a_failed_sample(copied: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
     """With recorded faces, the pictures are input too."""
-    folder = copied("data/archives", "data/index.parquet", "data/reference-index.parquet", "data/latents")
+    folder = copied("data/archives", "data/samples.parquet", "data/reference-index.parquet", "data/latents")
     from PIL import Image
 
     buffer = io.BytesIO()

@@ -18,7 +18,7 @@ from ffhq_uv.selection.filter import borderline, judge
 from ffhq_uv.stages.filter import CELL, SHOWN
 from ffhq_uv.store.bounds import read_bounds
 
-INPUTS = ("data/archives", "data/index.parquet", "data/measurements.parquet")
+INPUTS = ("data/archives", "data/samples.parquet", "data/measurements.parquet")
 
 
 def test_the_bounds_that_it_writes_make_its_verdicts(small_run: Path) -> None:
@@ -35,7 +35,7 @@ def test_the_sheet_shows_published_maps_from_both_sides_of_every_bound(small_run
     assert sheet.shape == (2 * len(criteria) * CELL, MARGIN + SHOWN * CELL, 3)
     assert all(row[:, :MARGIN].min() < 100 for row in np.split(sheet, 2 * len(criteria)))  # its label
     assert (small_run / "plots/borderline.png").stat().st_size < 400_000
-    maps = dict(pl.read_parquet(small_run / "data/index.parquet").select("id", "uv_map").iter_rows())
+    maps = dict(pl.read_parquet(small_run / "data/samples.parquet").select("id", "uv_map").iter_rows())
     for row, ids in enumerate(borderline(judge(measurements, criteria), criteria[0], SHOWN)):
         uv_map = Image.fromarray(read_uv_map(small_run / "data/archives", maps[ids[0]]))
         expected = np.asarray(uv_map.resize((CELL, CELL), Image.Resampling.LANCZOS))
@@ -64,8 +64,8 @@ def test_moving_the_normalisation_measures_nothing_again(copied: Callable[..., P
 
 def test_a_damaged_published_map_leaves_a_gap_on_the_sheet_only(copied: Callable[..., Path], small_run: Path) -> None:
     folder = copied(*INPUTS)
-    index = pl.read_parquet(folder / "data/index.parquet")
-    index.with_columns(uv_map=pl.lit("dataset/ffhq-uv/meta-info.json")).write_parquet(folder / "data/index.parquet")
+    index = pl.read_parquet(folder / "data/samples.parquet")
+    index.with_columns(uv_map=pl.lit("dataset/ffhq-uv/meta-info.json")).write_parquet(folder / "data/samples.parquet")
     assert run(folder, "filter") == [0]
     assert (folder / "data/kept.parquet").read_bytes() == (small_run / "data/kept.parquet").read_bytes()
     assert (np.asarray(Image.open(folder / "plots/borderline.png"))[:, MARGIN:] == 255).all()

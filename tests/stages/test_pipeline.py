@@ -72,7 +72,7 @@ def test_the_new_data_set_reads_as_a_published_one(small_run: Path, tmp_path: Pa
     recipes = pl.read_parquet(small_run / "data/recipes.parquet")
     np.testing.assert_allclose(samples["age"], recipes["age"])
 
-    ids = pl.read_parquet(small_run / "data/index.parquet")["id"].to_list()
+    ids = pl.read_parquet(small_run / "data/samples.parquet")["id"].to_list()
     parents = whole(stored(small_run / "data/latents/ffhq-uv.npy")[[ids.index(id) for id in recipes["parents"][0]]])
     np.testing.assert_allclose(codes[0], np.tensordot(recipes["weights"][0], parents, 1), atol=1e-6)
 
@@ -114,13 +114,13 @@ def test_the_balance_counts_everybody_before_and_after(small_run: Path, by: str)
 def test_the_number_of_workers_changes_no_byte(small_run: Path, copied: Callable[..., Path]) -> None:
     of_index = ("index.parquet", "reference-index.parquet", "quarantine.parquet", "latents")
     folder = copied("data/archives", *(f"data/{name}" for name in of_index), "reports/index.json")
-    later = ("measure", "truth", "filter", "classify", "interpolate", "extract", "evaluate")
+    later = ("normalise", "measure", "truth", "filter", "classify", "interpolate", "extract", "evaluate")
     assert run(folder, *later, overrides=("engine=local", "engine.workers=2", "engine.shard=5")) == [0] * len(later)
     assert digests(folder) == {name: digest for name, digest in digests(small_run).items() if "manifest" not in name}
 
 
 def test_a_tighter_filter_keeps_fewer(copied: Callable[..., Path], small_run: Path) -> None:
-    folder = copied("data/archives/truth.parquet", "data/index.parquet", "data/measurements.parquet")
+    folder = copied("data/archives/truth.parquet", "data/samples.parquet", "data/measurements.parquet")
     kept = []
     for override in ("filter=off", "filter=published", "filter=strict", "filter.bs_error.max=1.0"):
         assert run(folder, "filter", overrides=(override,)) == [0]
@@ -143,7 +143,7 @@ def test_variance_preserving_mixing_is_what_extract_writes(
     _, preserving = published(folder, tmp_path / "preserving")
     recipes = pl.read_parquet(folder / "data/recipes.parquet")
     members = pl.read_parquet(folder / "data/categories.parquet")
-    ids = pl.read_parquet(folder / "data/index.parquet")["id"].to_list()
+    ids = pl.read_parquet(folder / "data/samples.parquet")["id"].to_list()
     codes = whole(stored(folder / "data/latents/ffhq-uv.npy"))
     for number, recipe in enumerate(recipes.iter_rows(named=True)):
         home = members.filter(pl.col("category") == recipe["category"])["id"]
@@ -174,7 +174,7 @@ def test_the_tool_codes_mixes_what_extract_publishes(
 def test_weights_follow_the_configured_distribution(
     copied: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = copied("data/index.parquet", "data/categories.parquet")
+    folder = copied("data/samples.parquet", "data/categories.parquet")
     three = ("interpolate.parents=3", "interpolate.weights=dirichlet", "interpolate.concentration=1e6")
     assert run(folder, "interpolate", overrides=three) == [0]
     weights = np.array(pl.read_parquet(folder / "data/recipes.parquet")["weights"].to_list())

@@ -9,14 +9,14 @@ import polars as pl
 import pytest
 from tests.small_run import run
 
-INPUTS = ("data/archives", "data/index.parquet", "data/reference-index.parquet", "data/latents")
+INPUTS = ("data/archives", "data/samples.parquet", "data/reference-index.parquet", "data/latents")
 TINY = ("generator.size=64", "texture.size=64")
 
 
 def test_emotions_are_the_expression_where_they_are_recorded(copied: Callable[..., Path]) -> None:
     folder = copied(*INPUTS)
     assert run(folder, "measure", "filter", overrides=(*TINY, "expression=emotions")) == [0, 0]
-    index = pl.read_parquet(folder / "data/index.parquet").select("id", "ffhq_index", "neutral", "smile")
+    index = pl.read_parquet(folder / "data/samples.parquet").select("id", "ffhq_index", "neutral", "smile")
     photographed = set(pl.read_parquet(folder / "data/reference-index.parquet")["id"])
     measured = pl.read_parquet(folder / "data/measurements.parquet").join(index, on="id")
     recorded = measured.filter(pl.col("ffhq_index").is_in(photographed))
@@ -33,9 +33,9 @@ def test_an_archive_without_the_records_is_refused_before_work(
     copied: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = copied(*INPUTS)
-    index = pl.read_parquet(folder / "data/index.parquet")
+    index = pl.read_parquet(folder / "data/samples.parquet")
     unknown = pl.lit(None, pl.Float64)
-    index.with_columns(smile=unknown, neutral=unknown).write_parquet(folder / "data/index.parquet")
+    index.with_columns(smile=unknown, neutral=unknown).write_parquet(folder / "data/samples.parquet")
     for measure in ("recorded", "emotions"):
         assert run(folder, "measure", overrides=(f"expression={measure}",)) == [2]
         error = capsys.readouterr().err

@@ -44,7 +44,7 @@ def test_both_methods_are_held_to_the_true_maps_and_faithful_wins(small_run: Pat
 def test_a_sample_that_fails_keeps_its_rows_with_the_reason_and_costs_nobody_else(
     copied: Callable[..., Path], small_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = copied("data/archives/topo_assets", "data/index.parquet", "data/latents")
+    folder = copied("data/archives/topo_assets", "data/samples.parquet", "data/latents")
     codes = np.load(folder / "data/latents/ffhq-uv.npy")
     codes[3] = np.nan
     np.save(folder / "data/latents/ffhq-uv.npy", codes)
@@ -70,14 +70,14 @@ def test_a_sample_that_fails_keeps_its_rows_with_the_reason_and_costs_nobody_els
 def test_what_the_stage_will_miss_is_said_before_its_work(
     copied: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = copied("data/archives/topo_assets", "data/index.parquet", "data/latents")
+    folder = copied("data/archives/topo_assets", "data/samples.parquet", "data/latents")
     assert run(folder, "truth", overrides=("identity=arcface",)) == [1]
     assert "arcface_model" in capsys.readouterr().err
     assert not (folder / "data/texture-truth.parquet").exists()
 
 
 def test_where_nobody_knows_the_truth_there_is_no_such_figure(copied: Callable[..., Path]) -> None:
-    folder = copied("data/archives/topo_assets", "data/index.parquet", *EVALUATED)
+    folder = copied("data/archives/topo_assets", "data/samples.parquet", *EVALUATED)
     (folder / "data/archives/topo_assets/similarity_Lm3D_all.mat").unlink()
     assert run(folder, "truth", "evaluate") == [0, 0]
     assert pl.read_parquet(folder / "data/texture-truth.parquet").is_empty()

@@ -44,6 +44,37 @@ def decode_attributes(data: bytes, name: str, ignored: Counter[str] | None = Non
     return _attributes(_json(data, name), name, ignored)
 
 
+def decode_face(data: bytes, name: str) -> dict[str, float]:
+    """The eight numbers of one ``attributes/<id>.json``, by their names there: degrees, years, and shares 0..1.
+
+    Raises ArchiveError for one that is missing, not a number, or none that a face can have.
+    """
+    record = _json(data, name)
+    if not isinstance(record, _Object) or record.repeated:
+        raise ArchiveError(f"{name}: expected one object with {', '.join(_FACE)}")
+    found: dict[str, float] = {}
+    for key, (smallest, largest) in _FACE.items():
+        value = _gender(record.get(key), name) if key == "Gender" else record.get(key)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not smallest <= value <= largest:
+            raise ArchiveError(
+                f"{name}: {key} is {reprlib.repr(value)}, expected a number from {smallest} to {largest}"
+            )
+        found[key] = float(value)
+    return found
+
+
+_FACE = {
+    "Gender": (0, 1),
+    "Glasses": (0, 1),
+    "Yaw": (-180, 180),
+    "Pitch": (-180, 180),
+    "Baldness": (0, 1),
+    "Beard": (0, 1),
+    "Age": (0, 150),
+    "Expression": (0, 1),
+}
+
+
 def decode_meta_info(data: bytes, name: str, ignored: Counter[str] | None = None) -> dict[str, Attributes | str]:
     """``meta-info.json``: per id its attributes, or the reason why it has none. As `decode_attributes`."""
     records = _json(data, name)

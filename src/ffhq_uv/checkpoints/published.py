@@ -16,6 +16,8 @@ from ffhq_uv.analysis.deep3d_network import load_deep3d
 from ffhq_uv.analysis.landmarks import DlibLandmarks
 from ffhq_uv.analysis.morphable import MorphableModel
 from ffhq_uv.analysis.parsing import FaceParser
+from ffhq_uv.editing.expression import read_direction
+from ffhq_uv.editing.flow_network import load_flow
 from ffhq_uv.formats.png import read_png
 from ffhq_uv.generator.stylegan2 import read_checkpoint
 from ffhq_uv.quality.arcface import ArcFace
@@ -27,6 +29,7 @@ WHERE = "the FFHQ-UV archives (`python -m ffhq_uv pull source=ffhq_uv` fetches t
 ONNX = "identity=onnx"
 """The one choice whose file is not published by FFHQ-UV."""
 CHECKPOINTS, TOPO_ASSETS = "checkpoints", "topo_assets"
+FLOW, DIRECTION = "styleflow_model/modellarge10k.pt", "styleflow_model/expression_direction.pt"
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,8 @@ PUBLISHED = (
         ("identity=arcface",),
         partial(ArcFace, device="cpu"),
     ),
+    Published(CHECKPOINTS, FLOW, ("normalise=published",), load_flow),
+    Published(CHECKPOINTS, DIRECTION, ("normalise=published",), read_direction),
     Published(CHECKPOINTS, "dpr_model/trained_model_03.t7", ("light=dpr",), partial(DprLight, device="cpu")),
     Published(TOPO_ASSETS, deep3d.MODEL, _MODELS, MorphableModel.load),
     Published(TOPO_ASSETS, deep3d.MODEL_POINTS, ("analysis=deep3d",), load_model_points),
@@ -110,7 +115,7 @@ NOT_USED = {
     "lm_model/68lm_detector.pb, mtcnn_model/mtcnn_model.pb": "TensorFlow 1 graphs; dlib's landmarks take their place",
     "resnet_model/resnet18-5c106cde.pth": "only a starting point for training; 79999_iter.pth holds its own",
     "e4e_model/e4e_ffhq_encode.pt": "inverts photographs, for the tool `invert`; its generator can be used, too",
-    "styleflow_model/*": "edits codes, and the edited ones are published",
+    "styleflow_model/modelsmall10k.pt": "a smaller flow that the data set was not made with",
     "texgan_model/*, vgg_model/vgg16.pt": "fit textures to photographs",
 }
 """Published checkpoints that the project does without, and why."""

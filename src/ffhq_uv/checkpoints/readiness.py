@@ -16,6 +16,7 @@ from ffhq_uv.store import files
 MADE = {
     "pull": files.MANIFEST,
     "index": files.INDEX,
+    "normalise": files.SAMPLES,
     "measure": files.MEASUREMENTS,
     "truth": files.TEXTURE_TRUTH,
     "filter": files.KEPT,
@@ -75,7 +76,10 @@ def lacks(
     missing = [f"{len(absent)} of the files marked * above ({absent[0]}{more})"] if absent else []
     for packages, extra in sorted({needs for choice, needs in PACKAGES.items() if made(choice, choices)}):
         missing += [f"{name} (pip install -e '.[{extra}]')" for name in packages if find_spec(name) is None]
-    for stage in ("measure", "truth", "extract") if config.generator.name == "studio" else ("measure", "extract"):
+    stages = ["measure", "extract"]
+    stages += ["truth"] if config.generator.name == "studio" else []
+    stages += ["normalise"] if config.normalise.name != "off" else []
+    for stage in stages:
         found[stage] = missing
     return found
 

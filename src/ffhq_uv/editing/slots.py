@@ -6,6 +6,8 @@ In this order: the nine spherical harmonics of the light as ``lights/<id>.npy`` 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 LIGHT = slice(0, 9)
 GENDER, GLASSES, YAW, PITCH, BALDNESS, BEARD, AGE, EXPRESSION = range(9, 17)
 SLOTS = 17
@@ -21,3 +23,8 @@ NAMED = {
     "Expression": EXPRESSION,
 }
 """Where each number of ``attributes/<id>.json`` stands."""
+
+
+def attributes(light: Sequence[float], numbers: Mapping[str, float]) -> list[float]:
+    """The attributes [17] of a face, of the nine coefficients of its light and its numbers by their names."""
+    return [*light, *(numbers[name] for name in NAMED)]

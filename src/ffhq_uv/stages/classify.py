@@ -21,7 +21,7 @@ def run(config: Config) -> None:
     """Sort the kept samples. The others are listed too, with the category that they would have begun in."""
     section = config.classify
     axes = _axes(section)
-    samples = _with_skin_tone(files.read_table(files.INDEX), files.read_table(files.MEASUREMENTS))
+    samples = _with_skin_tone(files.read_table(files.SAMPLES), files.read_table(files.MEASUREMENTS))
     passed = samples["id"].is_in(files.read_table(files.KEPT)["id"].implode())
     along = next((axis.column for axis in axes if isinstance(axis, Bins)), None)
     kept = classify(

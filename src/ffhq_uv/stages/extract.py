@@ -4,7 +4,6 @@ data/rejected.parquet says what the gate found wrong with the samples that it re
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +23,6 @@ from ffhq_uv.archive.writing import (
     write_meta_info,
     write_metadata,
     write_uv_map,
-    write_zip,
 )
 from ffhq_uv.chain.chain import SCHEMA, Sample, build
 from ffhq_uv.checkpoints.needs import check
@@ -40,7 +38,8 @@ from ffhq_uv.shards.run import running
 from ffhq_uv.shards.work import Work
 from ffhq_uv.store import files
 from ffhq_uv.store.bounds import read_bounds
-from ffhq_uv.store.codes import stored, whole
+from ffhq_uv.store.codes import sample_codes, stored, whole
+from ffhq_uv.store.data_set import put_together
 from ffhq_uv.store.recipes import Ingredients
 
 SHOWN = 4
@@ -81,7 +80,7 @@ class Mixer:
         """Codes float32 [k, 3, 18, 512]. Their parents' are mapped for this shard only, and do not stay in memory."""
         weights = np.array(shard.recipes["weights"].to_list(), np.float32)
         means = None if self.means is None else stored(self.means)
-        codes = stored(files.SAMPLE_CODES)
+        codes = stored(sample_codes())
         return whole(mix(codes, shard.rows, weights, method=self.method, means=means, groups=shard.groups))
 
 
@@ -112,7 +111,7 @@ def run(config: Config) -> None:
         check_failures(measurements["reason"], config.failures.max_share, "extract")
         made = recipes.join(verdict.filter(pl.col("status") == "kept"), on="id", how="semi")
         with files.replacing_directory(files.INTERPOLATED) as out:
-            _publish(run.work, made["id"], out)
+            put_together(run.work.folder, made["id"].to_list(), out)
             write_meta_info(out / "meta-info.json", _meta_info(made, config.interpolate.record_parents))
             write_metadata(out, metadata(made, measurements).iter_rows(named=True))
         rejected = verdict.filter(pl.col("status") == "dropped")
@@ -153,7 +152,7 @@ def _mixer(config: Config, ingredients: Ingredients, means: Path) -> Mixer:
     if method == "linear":
         return Mixer(method, None)
     with files.replacing(means) as partial, open(partial, "wb") as file:
-        np.save(file, ingredients.means(stored(files.SAMPLE_CODES)))
+        np.save(file, ingredients.means(stored(sample_codes())))
     return Mixer(method, means)
 
 
@@ -184,25 +183,6 @@ def _make(
                 write_face_latents(work.folder, sample.id, code, normalised_attributes(gender, beard, age))
                 written += sample_files(work.folder, sample.id)
     return rows, written
-
-
-def _publish(work: Work, ids: pl.Series, out: Path) -> None:
-    """Put the samples' maps and codes into the data set: maps in folders of 1,000, codes in zips of 1,000.
-
-    Both are published layouts. 100,000 maps are what DVC can look through in seconds; with three files of codes for
-    each, it could not. Maps stay in the work too, as hard links, and take no space twice.
-    """
-    for chunk, samples in pl.DataFrame({"id": ids}).group_by(pl.col("id").str.head(3), maintain_order=True):
-        files_of = {id: sample_files(work.folder, id) for id in samples["id"]}
-        for id, (source, *_) in files_of.items():
-            target = sample_files(out, id)[0]
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                target.hardlink_to(source)
-            except OSError:  # another disk, or one without hard links
-                shutil.copyfile(source, target)
-        codes = ((f"{id}/{path.name}", path.read_bytes()) for id, (_, *paths) in files_of.items() for path in paths)
-        write_zip(out / "face-latents" / f"{chunk[0]}.zip", codes)
 
 
 def _shown(work: Work, id: str) -> Path:

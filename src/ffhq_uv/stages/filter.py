@@ -13,9 +13,11 @@ import polars as pl
 from ffhq_uv.archive.catalogue import read_uv_map
 from ffhq_uv.archive.containers import ArchiveError, Archives
 from ffhq_uv.archive.limits import Limits
+from ffhq_uv.archive.writing import sample_files
 from ffhq_uv.config import Config
 from ffhq_uv.figures.contact_sheet import Picture, contact_sheet
 from ffhq_uv.figures.filter import draw
+from ffhq_uv.formats.png import PngError, read_png
 from ffhq_uv.quality.agreement import agreement
 from ffhq_uv.quality.tone_class import ita_class, lightest_first
 from ffhq_uv.selection.balance import balance
@@ -62,8 +64,9 @@ def run(config: Config) -> None:
         for normalise in COLUMNS
     )
     files.write_csv(files.PLOTS / "skin_tone.csv", tones)
-    if files.TRUTH.exists():
-        metrics["truth"] = _agreement(verdicts, criteria, files.read_table(files.TRUTH))
+    known = files.NORMALISED_TRUTH if files.NORMALISED_CODES.exists() else files.TRUTH
+    if known.exists():
+        metrics["truth"] = _agreement(verdicts, criteria, files.read_table(known))
     ours = tones.filter(pl.col("normalise") == config.filter.bs_error.normalise)
     metrics["skin_tone_kept_share"] = dict(ours.select("skin_tone", "kept_share").iter_rows())
     files.write_report("filter", metrics)
@@ -152,22 +155,26 @@ def _agreement(verdicts: pl.DataFrame, criteria: Sequence[Criterion], truth: pl.
 
 
 def _borderline(verdicts: pl.DataFrame, criteria: Sequence[Criterion], bounds: Limits) -> list[list[Picture]]:
-    """Published maps on both sides of every bound, nearest first. Two rows a criterion, in the order BS error, valid
+    """Maps on both sides of every bound, nearest first. Two rows a criterion, in the order BS error, valid
     area ratio, expression, light, of those switched on: the worst kept, and below them the best dropped.
     """
-    index = files.read_table(files.INDEX)
+    index = files.read_table(files.SAMPLES)
     locations = dict(index.select("id", "uv_map").drop_nulls().iter_rows())
     rows = []
     with Archives(files.ARCHIVES, bounds) as archives:
         for criterion in criteria:
             for ids in borderline(verdicts, criterion, SHOWN):
-                rows.append([map for id in ids if (map := _published(archives, locations.get(id))) is not None])
+                rows.append([map for id in ids if (map := _map(archives, id, locations.get(id))) is not None])
     return rows
 
 
-def _published(archives: Archives, location: str | None) -> Picture | None:
-    """A sample's published map, which nothing depends on: None where there is none, or a damaged one."""
+def _map(archives: Archives, id: str, location: str | None) -> Picture | None:
+    """A sample's map, published or made by `measure`. Nothing depends on it: None where there is none, or a damaged
+    one."""
+    made = sample_files(files.DATA_SET, id)[0]
     try:
-        return None if location is None else read_uv_map(archives, location)
-    except ArchiveError:
+        if location is not None:
+            return read_uv_map(archives, location)
+        return read_png(made.read_bytes(), str(made)) if made.exists() else None
+    except (ArchiveError, PngError):
         return None

@@ -12,7 +12,7 @@ from ffhq_uv.store import files
 def run(config: Config) -> None:
     """Share the new samples out among the categories and draw their parents and weights, and spares for the gate."""
     section = config.interpolate
-    attributes = files.read_table(files.INDEX).select("id", "gender", "age", "beard")
+    attributes = files.read_table(files.SAMPLES).select("id", "gender", "age", "beard")
     members = files.read_table(files.CATEGORIES).select("id", "category").join(attributes, on="id", how="left")
     shares = allocate(members, section.count, how=section.allocation, parents=section.parents)
     recipes = interpolate(

@@ -1,4 +1,8 @@
-"""measure: codes -> data/measurements.parquet (every sample) and data/reference.parquet (the un-normalised people)."""
+"""measure: codes -> data/measurements.parquet (every sample) and data/reference.parquet (the un-normalised people).
+
+Samples that were normalised here have no published maps: theirs are kept, and are FFHQ-UV itself, data/ffhq-uv in the
+published layout.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import torch
 
+from ffhq_uv.archive.writing import sample_files, write_face_latents, write_meta_info, write_uv_map
 from ffhq_uv.chain.chain import SCHEMA, build
 from ffhq_uv.chain.recorded import check_records, with_expressions
 from ffhq_uv.checkpoints.needs import check
@@ -19,7 +25,8 @@ from ffhq_uv.shards.phases import phase
 from ffhq_uv.shards.run import running
 from ffhq_uv.shards.work import Work
 from ffhq_uv.store import files
-from ffhq_uv.store.codes import stored, whole
+from ffhq_uv.store.codes import sample_codes, stored, whole
+from ffhq_uv.store.data_set import put_together
 
 
 @dataclass(frozen=True)
@@ -47,23 +54,35 @@ class Shard:
 def run(config: Config) -> None:
     """Measure both data sets; a sample that cannot be measured keeps its row, with the reason."""
     check(config)
-    samples, reference = files.read_table(files.INDEX), files.read_table(files.REFERENCE_INDEX)
+    samples, reference = files.read_table(files.SAMPLES), files.read_table(files.REFERENCE_INDEX)
     check_records(config, samples, reference)
     samples, reference = (with_expressions(config, index) for index in (samples, reference))
     size = config.engine.shard
-    shards = [*_shards(samples, files.SAMPLE_CODES, size), *_shards(reference, files.REFERENCE_CODES, size)]
+    codes = sample_codes()
+    shards = [*_shards(samples, codes, size), *_shards(reference, files.REFERENCE_CODES, size)]
     with running("measure", config, SCHEMA) as run:
         measured = run.rows(partial(_measure, config), shards)
         if measured is None:
             return
         count = samples["reason"].null_count()
-        for index, rows, codes, out in (
-            (samples, measured[:count], files.SAMPLE_CODES, files.MEASUREMENTS),
+        for index, rows, source, out in (
+            (samples, measured[:count], codes, files.MEASUREMENTS),
             (reference, measured[count:], files.REFERENCE_CODES, files.REFERENCE),
         ):
             table = pl.concat([rows, _unread(index)]).sort("id").rechunk()
-            check_failures(table["reason"], config.failures.max_share, f"measure: {codes.stem}")
+            check_failures(table["reason"], config.failures.max_share, f"measure: {source.stem}")
             files.write_table(out, table)
+        with files.replacing_directory(files.DATA_SET) as out:
+            if codes == files.NORMALISED_CODES:
+                made = samples.join(measured[:count].filter(pl.col("reason").is_null()), on="id", how="semi")
+                put_together(run.work.folder, made["id"].to_list(), out)
+                write_meta_info(out / "meta-info.json", _meta_info(made))
+
+
+def _meta_info(made: pl.DataFrame) -> dict[str, dict[str, object]]:
+    """``meta-info.json`` of samples made; where each is in FFHQ is told."""
+    columns = {"Age": "age", "Beard": "beard", "Gender": "gender", "Index-in-FFHQ": "ffhq_index"}
+    return {row["id"]: {name: row[column] for name, column in columns.items()} for row in made.iter_rows(named=True)}
 
 
 def _shards(index: pl.DataFrame, codes: Path, size: int) -> Iterator[Shard]:
@@ -77,7 +96,7 @@ def _unread(index: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(index.filter(pl.col("reason").is_not_null()).select("id", "reason").to_dicts(), SCHEMA)
 
 
-def _measure(config: Config, _: Work, shard: Shard) -> tuple[pl.DataFrame, list[Path]]:
+def _measure(config: Config, work: Work, shard: Shard) -> tuple[pl.DataFrame, list[Path]]:
     chain = build(config)
     with phase("decode"):
         latents = torch.from_numpy(whole(stored(shard.codes)[shard.rows]))
@@ -85,4 +104,13 @@ def _measure(config: Config, _: Work, shard: Shard) -> tuple[pl.DataFrame, list[
         samples = chain.people(latents, shard.ids)
     else:
         samples = chain.samples(latents, shard.ids, shard.expressions)
-    return pl.DataFrame([sample.row() for sample in samples], SCHEMA), []
+    written = []
+    if shard.codes == files.NORMALISED_CODES:
+        attributes = np.load(files.NORMALISED_ATTRIBUTES, mmap_mode="r")[shard.rows]
+        with phase("encode"):
+            for sample, code, told in zip(samples, latents.numpy(), attributes, strict=True):
+                if sample.reason is None and sample.texture is not None:
+                    write_uv_map(work.folder, sample.id, sample.texture)
+                    write_face_latents(work.folder, sample.id, code, told)
+                    written += sample_files(work.folder, sample.id)
+    return pl.DataFrame([sample.row() for sample in samples], SCHEMA), written

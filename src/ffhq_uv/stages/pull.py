@@ -69,6 +69,7 @@ def _publish(source: StudioSource, seed: int, archives: Path) -> None:
             reference=source.reference,
             map_size=source.map_size,
             seed=seed,
+            flow=source.flow,
             progress=lambda done: bar.update(done - bar.n),
         )
 

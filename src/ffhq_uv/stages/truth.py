@@ -27,7 +27,7 @@ from ffhq_uv.shards.failures import check_failures
 from ffhq_uv.shards.run import running
 from ffhq_uv.shards.work import Work
 from ffhq_uv.store import files
-from ffhq_uv.store.codes import stored, whole
+from ffhq_uv.store.codes import sample_codes, stored, whole
 from ffhq_uv.studio.recognise import is_studio
 from ffhq_uv.studio.render import seen_skin, true_map
 from ffhq_uv.texture import Texturer
@@ -85,7 +85,7 @@ def run(config: settings.Config) -> None:
     table: pl.DataFrame | None = pl.DataFrame(schema=SCHEMA)
     if config.generator.name == "studio" and is_studio(files.TOPO_ASSETS):
         check(config)
-        shards = list(_shards(files.read_table(files.INDEX), config.engine.shard))
+        shards = list(_shards(files.read_table(files.SAMPLES), config.engine.shard))
         with running("truth", config, SCHEMA) as run:
             table = run.rows(partial(_compare, config), shards)
     if table is None:
@@ -138,7 +138,7 @@ def _refused(rooms: Rooms, id: str, reason: str) -> list[Row]:
 
 
 def _rows(rooms: Rooms, shard: Shard) -> list[Row]:
-    codes = whole(stored(files.SAMPLE_CODES)[shard.rows])
+    codes = whole(stored(sample_codes())[shard.rows])
     latents = torch.from_numpy(codes)
     faces, undrawn = rooms.generator(latents, shard.ids)
     geometry = rooms.analysis(faces, latents, shard.ids)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ffhq_uv.store import files
 from ffhq_uv.store.rows import LAYERS, ROWS, follows_front, pack, unpack
 
 Codes = NDArray[np.float32]
@@ -63,6 +64,11 @@ def write(path: Path, shape: tuple[int, ...], batches: Iterable[Codes | None], *
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
     return True
+
+
+def sample_codes() -> Path:
+    """Where the codes of the data set's samples are: as they were normalised here, or as they were published."""
+    return files.NORMALISED_CODES if files.NORMALISED_CODES.exists() else files.SAMPLE_CODES
 
 
 def stored(path: Path) -> Codes:

@@ -28,7 +28,7 @@ class Ingredients:
     @classmethod
     def read(cls) -> Ingredients:
         """Those of the recipes on disk. Raises FileNotFoundError before the stage classify ran."""
-        ids = files.read_table(files.INDEX)["id"]
+        ids = files.read_table(files.SAMPLES)["id"]
         members = files.read_table(files.CATEGORIES).select("id", "category").drop_nulls()
         groups = {name: group for group, name in enumerate(members["category"].unique().sort())}
         home = dict(members.iter_rows())

@@ -122,6 +122,12 @@ def encode(parameters: Mapping[str, Floats | float], seed: tuple[int, ...]) -> C
     return rest.astype(np.float32)
 
 
+def step(name: str, reading: int = 0) -> Floats:
+    """What one unit of a parameter's reading adds to each of its rows, [512]."""
+    scale = next(p.scale for p in PARAMETERS if p.name == name)
+    return np.asarray(AMPLITUDE / scale * _DIRECTIONS[_FIRST[name] + reading])
+
+
 def turned(front: Codes, yaw: float) -> Codes:
     """The same person turned by ``yaw`` more degrees: another code in layers 0 to 3 only."""
     view = front.copy()

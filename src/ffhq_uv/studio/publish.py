@@ -29,6 +29,7 @@ from ffhq_uv.archive.writing import (
 from ffhq_uv.geometry import VIEWS
 from ffhq_uv.studio.assets import YAWS, write_assets
 from ffhq_uv.studio.codes import Codes, encode, turned
+from ffhq_uv.studio.flow import direction_file, flow_file
 from ffhq_uv.studio.person import BADLY_LIT, HIDDEN_SKIN, SMILING, Person, draw, person
 from ffhq_uv.studio.render import true_map
 
@@ -92,6 +93,7 @@ def publish(
     reference: int,
     map_size: int,
     seed: int,
+    flow: bool = False,
     progress: Callable[[int], None] = lambda done: None,
 ) -> None:
     """Write ``dataset/ffhq-uv``, ``dataset_project``, ``topo_assets`` and ``truth.parquet`` below ``out``.
@@ -99,6 +101,7 @@ def publish(
     people      samples of the data set, at least 1
     reference   photographed people of the project folder; those below ``people`` are the data set's own
     map_size    side of the UV maps, texels (published: 1024)
+    flow        publish ``checkpoints/styleflow_model``, too, which edits the codes of the project folder
     progress    called with the number of people done, after each
     """
     if not 1 <= people <= FFHQ or not 0 <= reference <= FFHQ or map_size < 64:
@@ -107,6 +110,9 @@ def publish(
             f"expected 1..{FFHQ}, 0..{FFHQ} and at least 64"
         )
     write_assets(out / "topo_assets")
+    if flow:
+        write_bytes(out / "checkpoints/styleflow_model/modellarge10k.pt", flow_file())
+        write_bytes(out / "checkpoints/styleflow_model/expression_direction.pt", direction_file())
     rng = np.random.default_rng([seed, _INDEX])
     numbers = rng.permutation(FFHQ)[: max(people, reference)]
     unknown = rng.random(people) < NO_INDEX

@@ -16,7 +16,7 @@ from ffhq_uv.geometry import VIEWS
 from ffhq_uv.selection.mix import Codes, Method, mix
 from ffhq_uv.shards.progress import progress
 from ffhq_uv.store import files
-from ffhq_uv.store.codes import WIDTH, stored, whole, write
+from ffhq_uv.store.codes import WIDTH, sample_codes, stored, whole, write
 from ffhq_uv.store.recipes import Ingredients
 from ffhq_uv.store.rows import LAYERS
 
@@ -45,7 +45,7 @@ def write_new_codes(config: Config, out: Path) -> tuple[int, ...]:
     ingredients = Ingredients.read()
     rows, groups = ingredients.of(recipes)
     weights = np.array(recipes["weights"].to_list(), np.float32)
-    codes, method = stored(files.SAMPLE_CODES), config.interpolate.method
+    codes, method = stored(sample_codes()), config.interpolate.method
     means = ingredients.means(codes) if method == "variance_preserving" else None
 
     shape = (len(recipes), len(VIEWS), LAYERS, WIDTH)

@@ -86,10 +86,16 @@ class Scratch:
             self._borrow()
             tables = [files.read_table(path) for path in (files.INDEX, files.REFERENCE_INDEX)]
             people, reference = (table["reason"].null_count() for table in tables)
+        self._stage("normalise")
+        self._put_aside("prepared")
+        if self.config.normalise.name != "off":
+            people = reference
         self._recipes()
         truth = {"truth": {files.SAMPLE_CODES.stem: people}} if self.config.generator.name == "studio" else {}
+        edited = {} if self.config.normalise.name == "off" else {"normalise": {files.SAMPLE_CODES.stem: people}}
         return {
             "pull": {"ffhq-uv": people},
+            **edited,
             "measure": {"ffhq-uv": people, "reference": reference},
             **truth,
             "extract": {files.INTERPOLATED.name: self.config.interpolate.count},
@@ -107,9 +113,13 @@ class Scratch:
             new = self.folder / files.INTERPOLATED
             size = _size(new) / max(1, len(list(new.rglob("*.png")))) if stage == "extract" else 0
             costs[stage] = Cost(max(0.0, seconds - busy), each, size)
-            for work in (self.folder / "data").glob(".partial-*/lock"):
-                work.parent.rename(self.folder / f"{work.parent.name}-{workers}")
+            self._put_aside(str(workers))
         return costs
+
+    def _put_aside(self, name: str) -> None:
+        """Move what stages finished out of the way, so that they do it again."""
+        for work in (self.folder / "data").glob(".partial-*/lock"):
+            work.parent.rename(self.folder / f"{work.parent.name}-{name}")
 
     def _stage(self, stage: str, **sections: Any) -> float:
         """Run a stage on this machine with some sections of the configuration changed; the seconds that it took."""
@@ -117,7 +127,8 @@ class Scratch:
         values |= {name: values[name] | new if isinstance(new, dict) else new for name, new in sections.items()}
         values["engine"] |= {"name": "local"}
         values["engine"].pop("address", None)
-        values["checkpoints"] = str(self.config.checkpoints.absolute())
+        if not isinstance(self.config.source, StudioSource):  # the studio may publish its own
+            values["checkpoints"] = str(self.config.checkpoints.absolute())
         for section in (values["generator"], values["expression"], values["identity"], values["light"]):
             if section.get("checkpoint") is not None:
                 section["checkpoint"] = str(Path(section["checkpoint"]).absolute())
@@ -140,7 +151,7 @@ class Scratch:
 
     def _recipes(self) -> None:
         """Recipes of pairs of the calibration's samples, all in one category."""
-        index = pl.read_parquet(self.folder / files.INDEX).filter(pl.col("reason").is_null())
+        index = pl.read_parquet(self.folder / files.SAMPLES).filter(pl.col("reason").is_null())
         ids = index["id"].to_list()
         members = pl.DataFrame({"id": ids, "category": "all"})
         count = _few(self.config.interpolate.count)
