@@ -52,7 +52,7 @@ def test_the_page_of_a_run(small_run: Path, tmp_path: Path, capsys: pytest.Captu
     sample = value(one / "source/samples/000039.js")
     assert [face["view"] for face in sample["faces"]] == ["left", "front", "right"]
     assert len(numbers(sample["head"]["positions"], np.uint16)) == 3 * topology["vertices"]
-    index = pl.read_parquet(small_run / "data/index.parquet")
+    index = pl.read_parquet(small_run / "data/samples.parquet")
     assert ["file", index["uv_map"][39]] in sample["facts"]
     assert not any(name == "parent" for name, _ in value(one / "new/samples/000000.js")["facts"])  # not recorded
 

@@ -34,7 +34,7 @@ from ffhq_uv.shards.code import code_of
 from ffhq_uv.shards.run import Schema, running
 from ffhq_uv.shards.work import Work
 from ffhq_uv.store import files
-from ffhq_uv.store.codes import stored, whole
+from ffhq_uv.store.codes import sample_codes, stored, whole
 from ffhq_uv.store.limits import limits
 from ffhq_uv.texture.topology import load_mesh
 
@@ -115,7 +115,7 @@ def _shards(rows: Rows) -> list[Shard]:
 def _key(config: Config, data_sets: Sequence[Rows]) -> str:
     """Stands for all that the pictures depend on."""
     chosen = config.model_dump(mode="json", include={"source", "generator", "analysis", "texture", "seed", "limits"})
-    tables = [files.INDEX, files.MANIFEST, files.RECIPES, files.INTERPOLATED_MEASUREMENTS]
+    tables = [files.SAMPLES, files.MANIFEST, files.RECIPES, files.INTERPOLATED_MEASUREMENTS]
     page = sorted(Path(__file__).parent.glob("*.py"))
     depends = {
         "config": chosen,
@@ -216,7 +216,7 @@ def _heads(config: Config, shard: Shard, archives: Archives, batch: Sequence[int
 def _latents(archives: Archives, codes: Sequence[Any]) -> torch.Tensor:
     """Codes float32 [k, 3, 18, 512]: rows of the stored ones, or of files in the data set made."""
     if isinstance(codes[0], int):
-        return torch.from_numpy(np.array(whole(stored(files.SAMPLE_CODES)[list(codes)])))
+        return torch.from_numpy(np.array(whole(stored(sample_codes())[list(codes)])))
     return torch.from_numpy(
         np.stack([np.stack([decode_latent(archives.read(name), name) for name in names]) for names in codes])
     )

@@ -94,7 +94,7 @@ def _present(texts: Iterable[str | None]) -> dict[int, str]:
 def source_rows() -> Rows:
     """The source's samples. Raises FileNotFoundError before the stage filter ran."""
     files.read_table(files.BOUNDS)
-    index = files.read_table(files.INDEX).with_row_index("row").drop("reason")
+    index = files.read_table(files.SAMPLES).with_row_index("row").drop("reason")
     table = files.read_table(files.MEASUREMENTS).drop("identity").join(index, on="id", how="left")
     table = table.join(_categories(), on="id", how="left").sort("id")
     paths = [

@@ -106,8 +106,8 @@ def run(config: Config) -> None:
             store(out / files.NORMALISED_CODES.name, len(samples), len(VIEWS), partial(_codes, run.work, samples))
             told = [part["attributes"] for part in _parts(run.work, samples)]
             np.save(out / files.NORMALISED_ATTRIBUTES.name, np.concatenate(told))
-            if is_studio(files.TOPO_ASSETS):
-                good = samples["reason"].is_null().to_numpy()
+            good = samples["reason"].is_null().to_numpy()
+            if good.any() and is_studio(files.TOPO_ASSETS):
                 before = stored(files.REFERENCE_CODES)[people["row"].to_numpy()[good], 0]
                 fronts = whole(stored(out / files.NORMALISED_CODES.name)[good])[:, FRONT]
                 ids = samples["id"].filter(good).to_list()
@@ -176,14 +176,14 @@ def _samples(people: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 @lru_cache(maxsize=1)
-def _archives(bounds: Limits) -> Archives:
+def _archives(root: Path, bounds: Limits) -> Archives:
     """Opened once a process: a zip of 70,000 members takes a while."""
-    return Archives(files.ARCHIVES, bounds)
+    return Archives(root, bounds)
 
 
 def _normalise(config: Config, within: Reach | None, work: Work, shard: Shard) -> tuple[pl.DataFrame, list[Path]]:
     """The rows of a shard, and the file of its codes."""
-    archives, editor = _archives(limits(config)), build_editor(config)
+    archives, editor = _archives(files.ARCHIVES.resolve(), limits(config)), build_editor(config)
     with phase("decode"):
         found = [read_told(archives, locations) for locations in shard.told]
         photographed = np.ascontiguousarray(stored(files.REFERENCE_CODES)[shard.rows][:, 0])
