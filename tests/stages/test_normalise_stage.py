@@ -28,6 +28,8 @@ FEW = (
     "generator.samples=1",
     "failures.max_share=1",
 )
+pytestmark = pytest.mark.slow
+
 PROJECT = Path("data/archives/dataset_project")
 
 
@@ -50,11 +52,8 @@ def project(normalised: Path, tmp_path: Path) -> Path:
 
 
 def result(folder: Path) -> dict[str, str]:
-    files = [
-        folder / "data/samples.parquet",
-        *(folder / "data/normalised").iterdir(),
-        folder / "reports/normalise.json",
-    ]
+    codes = (folder / "data/normalised").iterdir()
+    files = [folder / "data/samples.parquet", folder / "reports/normalise.json", *codes]
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 

@@ -10,11 +10,10 @@ from torch import Tensor
 
 from ffhq_uv import config as settings
 from ffhq_uv.chain.happy import IsHappy, build_is_happy
-from ffhq_uv.checkpoints.published import DIRECTION, FLOW
 from ffhq_uv.editing.edits import Edit, light
 from ffhq_uv.editing.exact_solver import ExactSolver
-from ffhq_uv.editing.expression import Walk, read_direction
-from ffhq_uv.editing.flow_network import load_flow
+from ffhq_uv.editing.expression import DIRECTION, Walk, read_direction
+from ffhq_uv.editing.flow_network import FLOW, load_flow
 from ffhq_uv.editing.normalise import Normalised, Procedure, Solver, normalise
 from ffhq_uv.editing.published_solver import PublishedSolver, seeded_probe
 from ffhq_uv.editing.slots import BALDNESS, GLASSES, PITCH, YAW

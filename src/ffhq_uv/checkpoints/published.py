@@ -16,8 +16,8 @@ from ffhq_uv.analysis.deep3d_network import load_deep3d
 from ffhq_uv.analysis.landmarks import DlibLandmarks
 from ffhq_uv.analysis.morphable import MorphableModel
 from ffhq_uv.analysis.parsing import FaceParser
-from ffhq_uv.editing.expression import read_direction
-from ffhq_uv.editing.flow_network import load_flow
+from ffhq_uv.editing.expression import DIRECTION, read_direction
+from ffhq_uv.editing.flow_network import FLOW, load_flow
 from ffhq_uv.formats.png import read_png
 from ffhq_uv.generator.stylegan2 import read_checkpoint
 from ffhq_uv.quality.arcface import ArcFace
@@ -29,7 +29,6 @@ WHERE = "the FFHQ-UV archives (`python -m ffhq_uv pull source=ffhq_uv` fetches t
 ONNX = "identity=onnx"
 """The one choice whose file is not published by FFHQ-UV."""
 CHECKPOINTS, TOPO_ASSETS = "checkpoints", "topo_assets"
-FLOW, DIRECTION = "styleflow_model/modellarge10k.pt", "styleflow_model/expression_direction.pt"
 
 
 @dataclass(frozen=True)
