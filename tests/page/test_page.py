@@ -104,7 +104,7 @@ def test_the_command_makes_the_program_keep_the_same_samples(opened: Browser, tm
     moved = {word.split("=")[0] for word in overrides}
     with inside(tmp_path):
         nobody = pl.lit(None, pl.String)
-        files.write_table(files.INDEX, table.select("id", nobody.alias("uv_map")))
+        files.write_table(files.SAMPLES, table.select("id", nobody.alias("uv_map")))
         files.write_table(files.MEASUREMENTS, table.with_columns(pl.lit([0.0]).alias("identity")))
         files.ARCHIVES.mkdir(parents=True)
         assert main(["filter", *(word for word in run if word.split("=")[0] not in moved), *overrides]) == 0
