@@ -18,7 +18,7 @@ from ffhq_uv.store.codes import stored, whole
 
 
 def metrics(folder: Path, name: str) -> dict:
-    return json.loads((folder / "metrics" / f"{name}.json").read_text())
+    return json.loads((folder / "reports" / f"{name}.json").read_text())
 
 
 def digests(folder: Path) -> dict[str, str]:
