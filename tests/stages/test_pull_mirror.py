@@ -21,6 +21,8 @@ from tests.small_run import run as small_run
 from tests.stages.interrupting import SOURCE
 
 from ffhq_uv.__main__ import main
+from ffhq_uv.config import read
+from ffhq_uv.source.report import planned
 
 LATENTS = "dataset/ffhq-uv/face-latents"
 
@@ -78,6 +80,15 @@ def test_everything_comes_by_itself(hub: Hub, tmp_path: Path, capfd: pytest.Capt
     assert manifest["samples"][LATENTS] == 12
     index = pl.read_parquet(tmp_path / "data/index.parquet")
     assert (len(index), index["reason"].null_count()) == (12, 12)
+
+
+def test_what_a_plan_says_of_it(hub: Hub) -> None:
+    config = read(["source=ffhq_uv", "source.parts=[dataset/ffhq-uv/face-latents]"])
+    said = planned(config.source, 1, 2)  # type: ignore[arg-type]
+    size = sum(len(content) for path, content in hub.files.items() if LATENTS in path)
+    assert said == f"pull: 2 files, {size / 1e6:.1f} MB"
+    hub.token = "somebody's"
+    assert "accept the terms" in planned(config.source, 1, 2)  # type: ignore[arg-type]
 
 
 def test_only_what_is_asked_for_comes(hub: Hub, tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from ffhq_uv.archive.notes import passed_over
-from ffhq_uv.source.find import Found
+from ffhq_uv.config import PublishedSource
+from ffhq_uv.download import total
+from ffhq_uv.source.find import Found, find
 
 
 def report(found: Found, size: int | None) -> Iterator[str]:
@@ -20,6 +22,16 @@ def report(found: Found, size: int | None) -> Iterator[str]:
     total = "size not told" if size is None else _gigabytes(size)
     yield f"{len(found.offers):,} files to come, {total}: {', '.join(f'{part} ({n:,})' for part, n in counted.items())}"
     yield from passed_over(found.passed_over)
+
+
+def planned(source: PublishedSource, tries: int, parallel: int) -> str:
+    """What a pull has to bring, in a line; or why that cannot be told now."""
+    try:
+        found = find(source, tries)
+        size = total(found.offers, parallel)
+    except (RuntimeError, ValueError, OSError) as error:
+        return f"pull: {' '.join(str(error).split())[:200]}"
+    return f"pull: {len(found.offers):,} files, {'size not told' if size is None else _gigabytes(size)}"
 
 
 def _part(path: str) -> str:

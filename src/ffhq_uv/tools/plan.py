@@ -23,8 +23,9 @@ import polars as pl
 import yaml
 
 from ffhq_uv.command.words import Words
-from ffhq_uv.config import Config, StudioSource
+from ffhq_uv.config import Config, PublishedSource, StudioSource
 from ffhq_uv.shards.engines import cores
+from ffhq_uv.source.report import planned
 from ffhq_uv.store import files
 from ffhq_uv.store.rows import ROWS
 
@@ -222,7 +223,9 @@ def report(
     if "truth" not in counts:
         yield "Left out: truth, which nobody knows but the studio."
     if pull is None:
-        yield "Left out: pull, which copies the archives."
+        if isinstance(config.source, PublishedSource):
+            yield planned(config.source, config.pull.tries, config.pull.parallel)
+        yield "Left out: the time that pull takes, which is the network's."
     if config.interpolate.gate.enabled:
         yield "Left out: the spare samples that the gate asks for."
     if config.engine.name in ("dask", "ray"):
