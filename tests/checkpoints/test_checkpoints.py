@@ -42,7 +42,7 @@ class TestRequire:
         assert "arcface_r50_fp16_backbone.pth (for identity=arcface)" in text
         assert "similarity_Lm3D_all.mat" in text
         assert "FacialExpRecognition" not in text
-        assert "Baidu Netdisk" in text
+        assert "pull source=ffhq_uv" in text
         assert "\n" not in text
 
     def test_a_file_that_only_two_choices_together_need(self, tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def test_a_sample_without_a_face_has_a_reason_and_leaves_the_others_alone(archiv
         "missing_view:left",
         "face_unreadable:right: truncated PNG",
         "face_unreadable:front: 9 x 9 pixels, expected 8 x 8",
-        "face_unreadable:front: no PNG file",
+        "face_unreadable:front: no PNG file, but a JPEG",
         None,
         "face_unreadable:left: refused ../etc",
     )

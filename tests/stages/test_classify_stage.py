@@ -11,7 +11,7 @@ from tests.small_run import run
 
 from ffhq_uv.quality.tone_class import ita_class
 
-INPUTS = tuple(f"data/{name}.parquet" for name in ("index", "measurements", "kept"))
+INPUTS = tuple(f"data/{name}.parquet" for name in ("samples", "measurements", "kept"))
 
 
 def test_skin_tone_and_recorded_numbers_may_be_axes_too(copied: Callable[..., Path]) -> None:
@@ -29,7 +29,7 @@ def test_skin_tone_and_recorded_numbers_may_be_axes_too(copied: Callable[..., Pa
 
 def test_who_is_left_out_is_counted_by_reason(copied: Callable[..., Path]) -> None:
     folder = copied(*INPUTS)
-    index, kept = (pl.read_parquet(folder / f"data/{name}.parquet") for name in ("index", "kept"))
+    index, kept = (pl.read_parquet(folder / f"data/{name}.parquet") for name in ("samples", "kept"))
     ageless = kept["id"][0]
     index.with_columns(age=pl.when(pl.col("id") != ageless).then("age")).write_parquet(folder / "data/samples.parquet")
     assert run(folder, "classify", overrides=("classify.small=drop", "classify.min_size=6")) == [0]

@@ -88,15 +88,15 @@ def test_residual_light_that_was_not_estimated_passes_nobody(
     copied: Callable[..., Path], small_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = copied(*INPUTS)
-    assert run(folder, "filter", overrides=("filter.light.max=0.2",)) == [1]
+    assert run(folder, "filter", overrides=("filter.light.max=0.2",)) == [2]
     told = capsys.readouterr().err
-    assert "criterion light is on" in told
+    assert "filter.light: a bound is set" in told
     assert "light=dpr" in told
     three = Image.open(small_run / "plots/filter.png").size
     table = pl.read_parquet(folder / "data/measurements.parquet")
     lit = pl.int_range(pl.len()).cast(pl.Float64) / 100
     table.with_columns(light=lit).write_parquet(folder / "data/measurements.parquet")
-    assert run(folder, "filter", overrides=("filter=off", "filter.light.max=0.2")) == [0]
+    assert run(folder, "filter", overrides=("filter=off", "filter.light.max=0.2", "light=dpr")) == [0]
     kept = pl.read_parquet(folder / "data/kept.parquet")
     assert kept["id"].to_list() == table["id"].to_list()[:21]
     with Image.open(folder / "plots/filter.png") as figure:  # light has a distribution of its own

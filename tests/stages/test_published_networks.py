@@ -32,6 +32,7 @@ ANY = ("expression.neutral_max=1", "filter.light.quantile=0.7")
 def folder(landmark_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the stages run, with checkpoints for the studio's head model."""
     folder = tmp_path_factory.mktemp("networks")
+    (folder / "data").mkdir()
     write_checkpoints(folder / "checkpoints", identity=30, expression=9)
     (folder / "checkpoints" / LANDMARKS).parent.mkdir()
     shutil.copyfile(landmark_model, folder / "checkpoints" / LANDMARKS)

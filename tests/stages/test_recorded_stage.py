@@ -51,7 +51,7 @@ def test_recorded_analyses_know_no_reference_people_and_no_new_ones(
     assert "saved none of the reference people" in capsys.readouterr().err
     assert run(folder, "measure", overrides=("analysis=recorded", "identity=arcface")) == [1]
     error = capsys.readouterr().err
-    assert "face_landmarks.dat (for analysis=recorded with identity=arcface)" in error.replace("68_", "")
+    assert "backbone.pth (for identity=arcface)" in error
     for choice in ("generator=recorded", "analysis=recorded"):
         assert run(folder, "extract", overrides=(choice,)) == [2]
         assert "new people have no recorded faces" in capsys.readouterr().err

@@ -15,6 +15,7 @@ from ffhq_uv.archive.containers import ArchiveError, Archives
 from ffhq_uv.archive.limits import Limits
 from ffhq_uv.archive.writing import sample_files
 from ffhq_uv.config import Config
+from ffhq_uv.faults import PassingError
 from ffhq_uv.figures.contact_sheet import Picture, contact_sheet
 from ffhq_uv.figures.filter import draw
 from ffhq_uv.formats.png import PngError, read_png
@@ -169,12 +170,11 @@ def _borderline(verdicts: pl.DataFrame, criteria: Sequence[Criterion], bounds: L
 
 
 def _map(archives: Archives, id: str, location: str | None) -> Picture | None:
-    """A sample's map, published or made by `measure`. Nothing depends on it: None where there is none, or a damaged
-    one."""
+    """A sample's map, published or made by `measure`, which nothing depends on: None where it cannot be had."""
     made = sample_files(files.DATA_SET, id)[0]
     try:
         if location is not None:
             return read_uv_map(archives, location)
         return read_png(made.read_bytes(), str(made)) if made.exists() else None
-    except (ArchiveError, PngError):
+    except (ArchiveError, PngError, OSError, PassingError):
         return None

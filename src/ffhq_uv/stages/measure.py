@@ -77,6 +77,8 @@ def run(config: Config) -> None:
                 made = samples.join(measured[:count].filter(pl.col("reason").is_null()), on="id", how="semi")
                 put_together(run.work.folder, made["id"].to_list(), out)
                 write_meta_info(out / "meta-info.json", _meta_info(made))
+            else:
+                (out / files.EMPTY).write_text("normalise=off: the data set is the published one, in data/archives\n")
 
 
 def _meta_info(made: pl.DataFrame) -> dict[str, dict[str, object]]:

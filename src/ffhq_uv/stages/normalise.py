@@ -80,8 +80,9 @@ class Shard:
 def run(config: Config) -> None:
     """Make the samples; one that cannot be normalised keeps its row, with the reason."""
     if config.normalise.name == "off":
-        with files.replacing_directory(files.NORMALISED):
-            pass
+        files.read_table(files.INDEX)
+        with files.replacing_directory(files.NORMALISED) as out:
+            (out / files.EMPTY).write_text(f"normalise=off: the codes are those of {files.SAMPLE_CODES}\n")
         with files.replacing(files.SAMPLES) as partly:
             shutil.copyfile(files.INDEX, partly)
         files.write_report("normalise", {})

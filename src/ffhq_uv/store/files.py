@@ -30,6 +30,8 @@ LATENTS = Path("data/latents")
 SAMPLE_CODES = LATENTS / "ffhq-uv.npy"
 SAMPLES = Path("data/samples.parquet")
 NORMALISED = Path("data/normalised")
+EMPTY = "empty.txt"
+"""In a folder of DVC's that this run leaves empty: says why; of an empty one DVC warns at every turn."""
 NORMALISED_CODES = NORMALISED / SAMPLE_CODES.name
 NORMALISED_ATTRIBUTES = NORMALISED / "attributes.npy"
 NORMALISED_TRUTH = NORMALISED / "truth.parquet"
