@@ -53,11 +53,11 @@ def test_a_killed_run_goes_on_where_it_was(copied: Callable[..., Path], small_ru
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     assert not (folder / "data/ffhq-uv-interpolate").exists()
-    finished = {path.name: path.stat().st_mtime_ns for path in (work_of(folder) / "shards").glob("[!.]*")}
+    finished = {path.name: path.stat().st_mtime_ns for path in (work_of(folder) / "shards").glob("[!.]*.parquet")}
     assert 4 <= len(finished) < 12
     time.sleep(0.5)  # its workers are gone by then
     assert run(folder, "extract", overrides=("engine.shard=2",)) == [0]
-    after = {path.name: path.stat().st_mtime_ns for path in (work_of(folder) / "shards").glob("[!.]*")}
+    after = {path.name: path.stat().st_mtime_ns for path in (work_of(folder) / "shards").glob("[!.]*.parquet")}
     assert finished.items() <= after.items()
     assert len(after) == 12
     assert made(folder) == made(small_run)
@@ -120,14 +120,14 @@ def test_work_is_reused_if_and_only_if_what_it_depends_on_is_unchanged(copied: C
 def test_a_change_of_code_makes_everything_again(
     copied: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ffhq_uv.shards import key as module
+    from ffhq_uv.shards import code as module
 
     folder, root = copied(*EXTRACT), tmp_path_factory.mktemp("repository")
     first = key(folder)
     shutil.copytree(module.CODE.parent, root / "src", ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(module, "CODE", root / "src/ffhq_uv")
     assert key(folder) == first
-    with open(root / "src/ffhq_uv/selection/classify.py", "a") as other:
+    with open(root / "src/ffhq_uv/tools/pack.py", "a") as other:
         other.write("\n# not what extract runs\n")
     assert key(folder) == first
     with open(root / "src/ffhq_uv/texture/poisson.py", "a") as own:

@@ -119,15 +119,19 @@ def test_the_number_of_workers_changes_no_byte(small_run: Path, copied: Callable
     assert digests(folder) == {name: digest for name, digest in digests(small_run).items() if "manifest" not in name}
 
 
-def test_a_tighter_filter_keeps_fewer(copied: Callable[..., Path], small_run: Path) -> None:
+def test_a_tighter_filter_keeps_fewer_and_one_that_keeps_nobody_stops(
+    copied: Callable[..., Path], small_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = copied("data/archives/truth.parquet", "data/samples.parquet", "data/measurements.parquet")
     kept = []
-    for override in ("filter=off", "filter=published", "filter=strict", "filter.bs_error.max=1.0"):
+    for override in ("filter=off", "filter=published", "filter=strict"):
         assert run(folder, "filter", overrides=(override,)) == [0]
         kept.append(metrics(folder, "filter")["kept"])
     assert kept[0] == 40
     assert kept == sorted(kept, reverse=True)
     assert kept[1] > kept[2]
+    assert run(folder, "filter", overrides=("filter.bs_error.max=1.0",)) == [1]
+    assert "nobody of 40 samples is kept; most, 40, are dropped by bs_error" in capsys.readouterr().err
 
 
 def test_variance_preserving_mixing_is_what_extract_writes(
