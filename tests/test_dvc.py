@@ -66,6 +66,19 @@ def test_a_tighter_bound_reruns_the_filter_and_what_follows_only(project: Path) 
     assert (recorded["filter"]["bs_error"]["max"], recorded["engine"]["workers"]) == (1.9, 2)
 
 
+def test_experiments_are_compared_in_what_they_changed(project: Path) -> None:
+    header, _, *rows = call(project, "python", "-m", "ffhq_uv", "experiments").splitlines()
+    assert [cell.strip() for cell in header.split("|")[1:-1]] == [
+        "experiment",
+        "max",
+        "kept",
+        "UV-maps",
+        "ID std %",
+        "BS error",
+    ]
+    assert any("1.9" in row for row in rows)
+
+
 def test_the_quality_table_is_what_dvc_shows_and_a_plain_run_leaves_git_alone(project: Path) -> None:
     shown = json.loads(call(project, "dvc", "metrics", "show", "--json"))[""]["data"]
     assert {path: set(found["data"]) for path, found in shown.items()} == {
@@ -80,19 +93,6 @@ def test_the_quality_table_is_what_dvc_shows_and_a_plain_run_leaves_git_alone(pr
     call(project, "git", "commit", "--quiet", "--message", "results")
     call(project, "dvc", "repro", "--force", "--single-item", "measure")
     assert call(project, "git", "status", "--short") == ""
-
-
-def test_experiments_are_compared_in_what_they_changed(project: Path) -> None:
-    header, _, *rows = call(project, "python", "-m", "ffhq_uv", "experiments").splitlines()
-    assert [cell.strip() for cell in header.split("|")[1:-1]] == [
-        "experiment",
-        "max",
-        "kept",
-        "UV-maps",
-        "ID std %",
-        "BS error",
-    ]
-    assert any("1.9" in row for row in rows)
 
 
 def test_repro_after_an_experiment_has_nothing_to_do(project: Path) -> None:
