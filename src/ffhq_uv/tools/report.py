@@ -42,5 +42,13 @@ def _lines(found: dict[str, Any], indent: str = "") -> Iterator[str]:
             yield f"{indent}{name}" if value else f"{indent}{name:{40 - len(indent)}} {'none':>14}"
             yield from _lines(value, indent + "  ")
         else:
-            written = f"{value:,.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
-            yield f"{indent}{name:{40 - len(indent)}} {written!s:>14}"
+            yield f"{indent}{name:{40 - len(indent)}} {_written(value):>14}"
+
+
+def _written(value: Any) -> str:
+    """A figure to four digits; of several, all of them."""
+    if isinstance(value, list):
+        return " ".join(map(_written, value))
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
