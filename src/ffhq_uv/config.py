@@ -546,14 +546,15 @@ def refresh(how: Literal["keep", "reset", "adopt"] = "keep", path: Path = PARAMS
 
 def differences(path: Path = PARAMS) -> dict[str, Any]:
     """The values of a params.yaml that are not what conf/ says, by key; None for a key that it does not have."""
-    theirs, ours = dict(_flat(yaml.safe_load(path.read_text()))), dict(_flat(yaml.safe_load(recorded_text())))
+    theirs, ours = dict(flat(yaml.safe_load(path.read_text()))), dict(flat(yaml.safe_load(recorded_text())))
     return {key: theirs.get(key) for key in sorted(theirs | ours) if theirs.get(key) != ours.get(key)}
 
 
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+def flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of nested sections, with its whole key: ``filter.bs_error.max``."""
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _flat(inner, f"{name}.{key}" if name else str(key))
+            yield from flat(inner, f"{name}.{key}" if name else str(key))
     else:
         yield name, value
 

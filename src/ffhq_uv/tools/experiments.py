@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import Field
 
 from ffhq_uv.command.words import Words as Declared
-from ffhq_uv.config import ConfigError
+from ffhq_uv.config import ConfigError, flat
 from ffhq_uv.figures.table import BS_ERROR, ID_STD, KEPT, MAPS, grid
 
 FIGURES = {
@@ -74,7 +74,7 @@ def _revision(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
     params = {
         key: value
         for found in data["params"].values()
-        for key, value in _flat((found or {}).get("data") or {})
+        for key, value in flat((found or {}).get("data") or {})
         if not key.startswith("engine.")  # where it ran changes no result
     }
     metrics = {
@@ -82,14 +82,6 @@ def _revision(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
         for path, found in data["metrics"].items()
     }
     return {"name": name, "params": params, "metrics": metrics}
-
-
-def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _flat(inner, f"{name}.{key}" if name else str(key))
-    else:
-        yield name, value
 
 
 def _varied(params: Iterable[Mapping[str, Any]]) -> set[str]:
