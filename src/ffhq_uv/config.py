@@ -11,6 +11,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -515,8 +516,9 @@ def groups() -> dict[str, list[str]]:
     return found
 
 
+@lru_cache(maxsize=1)
 def recorded_text() -> str:
-    """The text that ``dvc exp run`` would write to params.yaml."""
+    """The text that ``dvc exp run`` would write to params.yaml; composed once, since conf/ stays as it is meanwhile."""
     return OmegaConf.to_yaml(composed())
 
 

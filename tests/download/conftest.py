@@ -108,18 +108,25 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving() -> Iterator[Web]:
-    """A server on a free port, until the block ends."""
-    server = Server(("127.0.0.1", 0), Handler)
-    server.web = Web(f"http://127.0.0.1:{server.server_address[1]}")
+def answering(server: ThreadingHTTPServer) -> Iterator[None]:
+    """A thread that answers for a server, until the block ends."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield server.web
+        yield
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def serving() -> Iterator[Web]:
+    """A server on a free port, until the block ends."""
+    server = Server(("127.0.0.1", 0), Handler)
+    server.web = Web(f"http://127.0.0.1:{server.server_address[1]}")
+    with answering(server):
+        yield server.web
 
 
 @pytest.fixture

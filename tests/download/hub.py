@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
-from tests.download.conftest import Web, serving
+from tests.download.conftest import Web, answering, serving
 
 LARGE = 1000
 """Bytes from which on the hub stores a file elsewhere (its own bound is 10 MB)."""
@@ -127,11 +126,5 @@ def hub_serving() -> Iterator[Hub]:
     server = Server(("127.0.0.1", 0), Handler)
     with serving() as cdn:
         server.hub = Hub(f"http://127.0.0.1:{server.server_address[1]}", cdn)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
+        with answering(server):
             yield server.hub
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
