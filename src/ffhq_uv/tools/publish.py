@@ -242,12 +242,14 @@ def _image(words: Words, id: str) -> bytes:
 def _codes(id: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """The codes [3, 18, 512] of a sample."""
     locations = [f"face-latents/{id[:3]}.zip!{id}/{id}_{view}_latent.pt" for view in VIEWS]
-    return np.stack([decode_latent(_archives().read(location), location) for location in locations])
+    archives = _archives(files.INTERPOLATED.resolve())
+    return np.stack([decode_latent(archives.read(location), location) for location in locations])
 
 
 @lru_cache(maxsize=1)
-def _archives() -> Archives:
-    return Archives(files.INTERPOLATED.resolve())
+def _archives(root: Path) -> Archives:
+    """Opened once a process: a zip's list of members takes a while."""
+    return Archives(root)
 
 
 def _write(path: Path, text: str) -> None:
