@@ -4,16 +4,19 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
+# A file's tests stay in one process, which makes their fixtures once; files with long tests start first.
+IN_PARALLEL = --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+
 .PHONY: table test quick check setup
 table: setup
 	dvc repro
 	python -m ffhq_uv table
 
 test: setup
-	python -m pytest
+	python -m pytest $(IN_PARALLEL)
 
 quick: check
-	python -m pytest -m 'not slow' tests
+	python -m pytest -m 'not slow' $(IN_PARALLEL)
 
 check: setup
 	ruff check
