@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,9 +59,8 @@ class Tars:
         number, offset, size = self._places[id][kind]
         if number not in self._open:
             self._open[number] = self._paths[number].open("rb")
-        file = self._open[number]
-        file.seek(offset)
-        return file.read(size)
+        # Not by seek and read: a DataLoader's workers, which are forked, share this file's place.
+        return os.pread(self._open[number].fileno(), size, offset)
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_open": {}}
