@@ -42,7 +42,7 @@ def test_every_tool_says_in_a_line_what_it_does_and_explains_its_words(
         (["pack"], "out: is missing"),
         (["pack", "out="], "out=: no value"),
         (["pack", "out=a", "out=b"], "out=b: given twice"),
-        (["pack", "out=a", "seed=2"], "seed=2: no word of this tool's"),
+        (["table", "seed=2"], "seed=2: no word of this tool's"),
         (["convert-checkpoint", "a"], "target: is missing"),
         (["export", "out=heads"], "one of sample=ID and map=PNG is needed"),
         (["table", "foo"], "foo: no word of this tool's"),

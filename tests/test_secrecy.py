@@ -16,7 +16,7 @@ from ffhq_uv.secrecy import holds_secret, without_secrets
 SECRET = "pl4nted"
 REFUSED = [
     f"https://someone:{SECRET}@server/FFHQ-UV",
-    f"sftp://someone:{SECRET}@server/FFHQ-UV",
+    f"webdav+https://someone:{SECRET}@server/FFHQ-UV",
     f"https://bucket.server/list.csv?X-Amz-Signature={SECRET}&X-Amz-Date=1",
     f"https://account.blob.server/x?sv=2022&sig={SECRET}",
     f"https://server/list.csv?token={SECRET}",
@@ -36,7 +36,7 @@ def test_credentials_in_the_configuration_are_refused_and_not_repeated(
     with inside(tmp_path):
         assert main(["pull", *given]) == 2
         told = capsys.readouterr()
-        assert "FSSPEC_SFTP_PASSWORD" in told.err
+        assert "WEBDAV_PASSWORD" in told.err
         assert SECRET not in told.err + told.out
         # as `dvc exp run -S` does it: the value is in params.yaml before the first stage starts
         monkeypatch.setenv("DVC_EXP_NAME", "secret")
@@ -59,7 +59,13 @@ def test_signed_addresses_in_a_list_are_not_written_down(tmp_path: Path, capsys:
 
 
 def test_what_is_no_secret_stays() -> None:
-    for url in ("https://server/FFHQ-UV", "sftp://someone@server/x", "/a/b@c:d", "hf://datasets/a/b@main", "x?a=1"):
+    for url in (
+        "https://server/FFHQ-UV",
+        "s3://someone@server/x",
+        "/a/b@c:d",
+        "hf://datasets/a/b@main",
+        "x?a=1",
+    ):
         assert not holds_secret(url)
     assert without_secrets("https://a/b c?d") == "https://a/b c?d"
     assert without_secrets("(https://u:p@a/b?sig=1) and s3://x/y") == "(https://…@a/b?…) and s3://x/y"

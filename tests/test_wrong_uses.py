@@ -23,7 +23,8 @@ ANYWHERE = [
     ("pack", "out: is missing"),
     ("pack out=", "out=: no value"),
     ("pack out=a out=b", "given twice"),
-    ("pack out=a seed=2", "no word of this tool's"),
+    ("table seed=2", "expected: table"),
+    ("pack out=a smaple=3", "no configuration key 'smaple'"),
     ("faces out=a", "latents: is missing"),
     ("codes", "out: is missing"),
     ("bs-error", "maps: is missing"),
@@ -31,6 +32,17 @@ ANYWHERE = [
     ("convert-checkpoint a b c", "c: no word of this tool's"),
     ("export out=x", "sample=ID"),
     ("look details=3", "out: is missing"),
+    ("invert out=x", "images: is missing"),
+    ("invert images=x", "out: is missing"),
+    ("invert images=x out=y faces=first", "'largest' or 'last'"),
+    ("invert images=x out=y attributes=service", "'networks', 'recorded' or 'none'"),
+    ("invert images=x out=y of=me", "'inversion' or 'photograph'"),
+    ("invert images=x out=y size=3", "no configuration key 'size'"),
+    ("describe out=x.csv", "images: is missing"),
+    ("describe images=x", "out: is missing"),
+    ("describe images=x out=table.txt", "ends in .csv or .parquet"),
+    ("describe images=x out=x.csv neighbours=-1", "greater than or equal to 0"),
+    ("describe images=x out=x.csv", "x: no such folder, zip, list or picture"),
     # keys, groups and members
     ("filter filter.bs_eror.max=3", "bs_error, expression, light"),
     ("filter sed=3", "seed, shard, source"),
@@ -83,7 +95,7 @@ ANYWHERE = [
 
 TOO_EARLY = ["index", "measure", "filter", "classify", "interpolate", "extract", "evaluate", "codes out=x.npy", "table",
              "report", "pack out=x", "export sample=000000 out=x", "bs-error maps=none", "export map=none.png out=x",
-             "convert-checkpoint none.pkl x.safetensors"]  # fmt: skip
+             "convert-checkpoint none.pkl x.safetensors", "invert images=none out=x"]  # fmt: skip
 """Commands that need what an earlier one makes, or a file that is not there."""
 
 

@@ -6,7 +6,7 @@ import re
 
 WHERE = (
     "credentials in a URL would be written to params.yaml, dvc.lock and logs. Take them out, and put them where fsspec "
-    "looks: environment variables (AWS_ACCESS_KEY_ID, FSSPEC_SFTP_PASSWORD, ...), ~/.aws or ~/.netrc"
+    "looks: environment variables (AWS_ACCESS_KEY_ID, WEBDAV_PASSWORD, ...), ~/.aws or ~/.netrc"
 )
 
 _USER = re.compile(r"(?P<scheme>\b[a-z][a-z0-9+.-]*://)(?P<user>[^\s/@'\"]*)@", re.I)

@@ -6,10 +6,12 @@ import os
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from PIL import Image
 
+from ffhq_uv.__main__ import main
 from ffhq_uv.generator.recorded import RecordedGenerator
 from ffhq_uv.geometry import VIEWS
 
@@ -68,3 +70,27 @@ def test_the_published_faces() -> None:
     assert reasons == (None,)
     with Image.open(Path(EXAMPLE) / "dataset_project/edit/01223/01223_front.png") as front:
         np.testing.assert_array_equal(faces[0, 1], np.asarray(front))
+
+
+@pytest.mark.skipif(not EXAMPLE, reason="FFHQ_UV_EXAMPLE is unset: no published sample to read")
+def test_own_pictures_are_measured_without_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The published sample's three pictures and what step 4 saved of them; its codes and attributes did not come."""
+    project = tmp_path / "data/archives/dataset_project"
+    (project / "edit/01223").mkdir(parents=True)
+    for view in VIEWS:
+        name = f"edit/01223/01223_{view}.png"
+        (project / name).symlink_to(Path(EXAMPLE) / "dataset_project" / name)
+    (project / "unwrap_texture").symlink_to(Path(EXAMPLE) / "dataset_project/unwrap_texture")
+    (tmp_path / "data/archives/topo_assets").symlink_to(Path(EXAMPLE) / "stand_in_topo_assets")
+    monkeypatch.chdir(tmp_path)
+    chosen = ["generator=recorded", "analysis=recorded", "identity=dct", "texture.size=128", "engine=serial"]
+    for stage in ("index", "normalise", "measure"):
+        assert main([stage, *chosen]) == 0
+    index = pl.read_parquet("data/index.parquet")
+    assert index.select("id", "reason", "age").rows() == [("01223", None, None)]
+    assert index["latents"].to_list() == [[None, None, None]]
+    measured = pl.read_parquet("data/measurements.parquet").to_dicts()[0]
+    assert measured["reason"] is None
+    assert 1 < measured["bs_error"] < 20
+    assert 0.5 < measured["valid_area_ratio"] < 1
+    assert main(["index", "generator=stylegan2", "failures.max_share=1"]) == 1  # who draws from codes needs them

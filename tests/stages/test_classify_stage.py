@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
+import pytest
 from tests.small_run import run
 
 from ffhq_uv.quality.tone_class import ita_class
@@ -25,6 +26,23 @@ def test_skin_tone_and_recorded_numbers_may_be_axes_too(copied: Callable[..., Pa
         *_, tone, smile = row["category"].split("/")
         assert tone == ita_class(row["skin_tone"])
         assert smile == ("smile-0.2+" if row["smile"] >= 0.2 else "smile-under-0.2")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "named"),
+    [
+        (("classify.age_edges=[]",), {"female/no-beard", "male/beard", "male/no-beard"}),
+        (("classify.beard_edges=[]",), {f"{who}/{age}" for who in ("female", "male") for age in ("under-40", "40+")}),
+        (("classify.age_edges=[]", "classify.beard_edges=[]"), {"female", "male"}),
+    ],
+)
+def test_an_axis_without_edges_is_off(copied: Callable[..., Path], overrides: tuple[str, ...], named: set[str]) -> None:
+    folder = copied(*INPUTS)
+    assert run(folder, "classify", overrides=(*overrides, "classify.min_size=1")) == [0]
+    assert set(pl.read_parquet(folder / "data/categories.parquet")["category"].drop_nulls()) <= named
+    assert run(folder, "classify", overrides=(*overrides, "classify.min_size=8", "classify.small=merge")) == [0]
+    sizes = pl.read_parquet(folder / "data/categories.parquet").drop_nulls("category").group_by("category").len()
+    assert sizes["len"].min() >= 8
 
 
 def test_who_is_left_out_is_counted_by_reason(copied: Callable[..., Path]) -> None:

@@ -161,3 +161,14 @@ def test_a_full_disk_is_one_clear_error_and_no_file_under_a_final_name(
         assert not (tmp_path / "data/manifest.json").exists()
         kept = [path for path in after if path.suffix == ".zip"]
         assert all(path.stat().st_size < 100_000 for path in kept)
+
+
+def test_a_list_is_asked_for_as_often_as_configured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "dvc.yaml").touch()
+    with serving() as web:
+        web.files["/list.txt"] = b"topo_assets/hair_mask.png\n"
+        web.trouble["/list.txt"] = [503] * 9
+        place = ("source=ffhq_uv", f"source.url={web.url}/list.txt", "pull.tries=3")
+        assert run(tmp_path, "pull", overrides=place) == [1]
+        assert [path for _, path, _ in web.asked] == ["/list.txt"] * 3
+    assert "gave up after 3 tries" in capsys.readouterr().err

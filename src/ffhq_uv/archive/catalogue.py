@@ -245,9 +245,12 @@ def _table(
     ids = sorted(every & {*codes, *drawn})
     known = [attributes.get(id, "missing_attributes") if attributes else None for id in ids]
     locations = [[codes.get(id, {}).get(view) for view in views] for id in ids]
+    for id, row in zip(ids, locations, strict=True):
+        if id in drawn and None in row:  # the pictures are enough
+            row[:] = [None] * len(views)
     reasons = [
-        "duplicate_id" if id in twice else found if isinstance(found, str) else _missing(views_found)
-        for id, found, views_found in zip(ids, known, locations, strict=True)
+        "duplicate_id" if id in twice else found if isinstance(found, str) else _missing([] if id in drawn else row)
+        for id, found, row in zip(ids, known, locations, strict=True)
     ]
     told = [found if isinstance(found, Attributes) else None for found in known]
     columns: dict[str, list[object]] = {

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 
 from ffhq_uv.archive.containers import ArchiveError, Archives
+from ffhq_uv.archive.limits import PUBLISHED, Limits
 from ffhq_uv.archive.ms_api import decode_ms_api
 from ffhq_uv.attributes.appearance import Appearance, Describer, Told
 from ffhq_uv.attributes.networks import AgeAndGender, NetworkDescriber
@@ -27,10 +28,13 @@ _KEYS = {"age": "Age", "gender": "Gender", "beard": "Beard", "smile": "Expressio
 """The values of an appearance, as the published JSON calls them."""
 
 
-def build_describer(choice: Choice, checkpoints: Path, recorded: Path | None, device: str) -> Describer:
+def build_describer(
+    choice: Choice, checkpoints: Path, recorded: Path | None, device: str, bounds: Limits = PUBLISHED
+) -> Describer:
     """The describer of a choice.
 
     recorded  for ``recorded``: a folder of ``<id>.json``, or of the service's ``<id>.pkl``
+    bounds    of those files
 
     Raises FileNotFoundError or RuntimeError, saying what to install; ConfigError for ``recorded`` without a folder.
     """
@@ -39,7 +43,7 @@ def build_describer(choice: Choice, checkpoints: Path, recorded: Path | None, de
     if choice == "recorded":
         if recorded is None or not recorded.is_dir():
             raise ConfigError("attributes=recorded needs recorded=FOLDER with <id>.json or the service's <id>.pkl")
-        return RecordedDescriber(read_recorded(recorded))
+        return RecordedDescriber(read_recorded(recorded, bounds))
     files = (file.checked() for file in (packaged.AGE, packaged.GENDER, packaged.LANDMARKS_5))
     networks = AgeAndGender(*files)
     if not (checkpoints / RECOGNISER).is_file():
@@ -52,10 +56,10 @@ def _happy(recognise: ExpressionRecogniser, picture: object) -> float:
     return float(recognise(torch.as_tensor(picture)[None])[0, LABELS.index("happy")])
 
 
-def read_recorded(folder: Path) -> dict[str, Appearance]:
+def read_recorded(folder: Path, bounds: Limits = PUBLISHED) -> dict[str, Appearance]:
     """What was recorded of each id: its JSON's values and their sources, or else its pickle's. Raises ArchiveError."""
     found: dict[str, Appearance] = {}
-    with Archives(folder) as archives:
+    with Archives(folder, bounds) as archives:
         for file in walk(folder):
             if file.suffix == ".json":
                 found[file.stem] = _of_json(archives.read(file.relative_to(folder).as_posix()), file)

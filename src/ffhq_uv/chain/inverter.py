@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ffhq_uv.archive.limits import PUBLISHED, Limits
 from ffhq_uv.attributes.appearance import NOTE, Appearance
 from ffhq_uv.attributes.pose import pose
 from ffhq_uv.chain.describers import Choice, build_describer
@@ -33,6 +34,7 @@ class Settings:
     encoder, light   checkpoints of e4e and DPR
     landmarks        a model of dlib's of one's own; None: the packaged one, its checksum compared
     checkpoints      folder of the others
+    bounds           of the recorded files
     """
 
     encoder: Path
@@ -44,6 +46,7 @@ class Settings:
     recorded: Path | None = None
     of: Of = "inversion"
     device: str = "cpu"
+    bounds: Limits = PUBLISHED
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,9 @@ class Inverter:
             None if packaged.FACE_DETECTOR.located() is None else packaged.FACE_DETECTOR.checked(),
             settings.faces,
         )
-        self._describe = build_describer(settings.attributes, settings.checkpoints, settings.recorded, settings.device)
+        self._describe = build_describer(
+            settings.attributes, settings.checkpoints, settings.recorded, settings.device, settings.bounds
+        )
 
     def __call__(self, pictures: Sequence[tuple[str, str, bytes]]) -> list[Inverted]:
         """What becomes of pictures: of each its id, its name, and its file's bytes."""

@@ -20,7 +20,7 @@ BEARD = ("no-beard", "beard")
 def run(config: Config) -> None:
     """Sort the kept samples. The others are listed too, with the category that they would have begun in."""
     section = config.classify
-    axes = _axes(section)
+    axes = axes_of(section)
     samples = _with_skin_tone(files.read_table(files.SAMPLES), files.read_table(files.MEASUREMENTS))
     passed = samples["id"].is_in(files.read_table(files.KEPT)["id"].implode())
     along = next((axis.column for axis in axes if isinstance(axis, Bins)), None)
@@ -56,14 +56,13 @@ def run(config: Config) -> None:
     print(f"{metrics['classified']:,} samples in {len(sizes):,} categories, {left_out:,} left out")
 
 
-def _axes(section: settings.Classify) -> list[Bins | Values]:
+def axes_of(section: settings.Classify) -> list[Bins | Values]:
+    """The axes that a configuration names, in the order of the categories' names."""
+    age, beard = section.age_edges, section.beard_edges
     return [
         Values("gender", GENDER),
-        *([Bins("age", section.age_edges)] if section.age_edges else []),
-        *(
-            [Bins("beard", section.beard_edges, BEARD if len(section.beard_edges) == 1 else None)]
-            * bool(section.beard_edges)
-        ),
+        *([Bins("age", age)] if age else []),
+        *([Bins("beard", beard, BEARD if len(beard) == 1 else None)] if beard else []),
         *([Values("skin_tone")] if section.skin_tone else []),
         *(_named(axis) for axis in section.also),
     ]

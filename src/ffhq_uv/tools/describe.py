@@ -29,6 +29,7 @@ from ffhq_uv.quality.dlib_encoder import DlibFaceEncoder
 from ffhq_uv.quality.dpr_light import COEFFICIENTS, DprLight, uneven_light
 from ffhq_uv.shards.progress import progress
 from ffhq_uv.store.files import write_csv, write_table
+from ffhq_uv.store.limits import limits
 
 
 class Words(Declared):
@@ -47,18 +48,18 @@ def run(words: Words, config: Config) -> None:
     """Write the table and print how many faces it tells of."""
     if words.out.suffix not in (".csv", ".parquet"):
         raise ConfigError(f"{words.out}: expected a name that ends in .csv or .parquet")
+    pictures = find_pictures(words.images)
     own = words.landmarks
     finder = FaceFinder(
         packaged.LANDMARKS_68.checked() if own is None else own,
         None if packaged.FACE_DETECTOR.located() is None else packaged.FACE_DETECTOR.checked(),
     )
-    describer = build_describer(words.attributes, config.checkpoints, words.recorded, "cpu")
+    describer = build_describer(words.attributes, config.checkpoints, words.recorded, "cpu", limits(config))
     path = words.light or config.checkpoints / "dpr_model/trained_model_03.t7"
     light = DprLight(path, "cpu") if words.light is not None or path.is_file() else None
     encoder = DlibFaceEncoder(packaged.FACE_RECOGNISER.checked()) if words.neighbours else None
     rows: list[dict[str, Any]] = []
     vectors: dict[int, NDArray[np.float32]] = {}
-    pictures = find_pictures(words.images)
     with progress(len(pictures), "describe", "picture") as bar:
         for number, picture in enumerate(pictures):
             row, vector = describe(picture, finder, describer, light, encoder)

@@ -15,6 +15,7 @@ from typing_extensions import Self
 from ffhq_uv import config as settings
 from ffhq_uv.archive.containers import Archives
 from ffhq_uv.archive.latents import decode_latent
+from ffhq_uv.archive.limits import Limits
 from ffhq_uv.archive.writing import encode_png, sample_files, write_bytes
 from ffhq_uv.chain.heads import fitted_heads
 from ffhq_uv.command.words import Words as Declared
@@ -22,6 +23,7 @@ from ffhq_uv.formats.png import read_png
 from ffhq_uv.geometry import VIEWS
 from ffhq_uv.shards.progress import progress
 from ffhq_uv.store import files
+from ffhq_uv.store.limits import limits
 from ffhq_uv.texture.compact_glb import compact_glb
 from ffhq_uv.texture.export import glb_file, mtl_file, obj_file
 from ffhq_uv.texture.mesh import Mesh, read_obj
@@ -84,7 +86,7 @@ def export(words: Words, config: settings.Config) -> Iterator[str]:
         yield put(words.map.stem, words.map.read_bytes(), str(words.map), None, None)
         return
     assert words.sample is not None
-    samples = Samples(words.data)
+    samples = Samples(words.data, limits(config))
     ids = samples.ids() if words.sample == "all" else words.sample.split(",")
     head = None if words.head is None else _fitted(config, words.head, samples.find(words.head))
     with progress(len(ids), "export", "head") as bar:
@@ -101,9 +103,9 @@ def export(words: Words, config: settings.Config) -> Iterator[str]:
 class Samples:
     """Samples of a data set: of the one made, or of the archives."""
 
-    def __init__(self, data: str) -> None:
+    def __init__(self, data: str, bounds: Limits) -> None:
         self.made = data == files.INTERPOLATED.name
-        self.archives = Archives(files.INTERPOLATED if self.made else files.ARCHIVES)
+        self.archives = Archives(files.INTERPOLATED if self.made else files.ARCHIVES, bounds)
 
     def ids(self) -> list[str]:
         """Every sample's, sorted."""

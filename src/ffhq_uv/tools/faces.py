@@ -17,10 +17,10 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from ffhq_uv.archive.codes import SUFFIXES, decode_codes, open_codes
 from ffhq_uv.archive.containers import Archives, locations
 from ffhq_uv.archive.latents import LAYERS
 from ffhq_uv.archive.limits import PUBLISHED, Limits
+from ffhq_uv.archive.named import OF_CODES, named_codes
 from ffhq_uv.archive.notes import passed_over
 from ffhq_uv.archive.scanning import logical
 from ffhq_uv.archive.writing import encode_png, remove_partial_files, write_bytes
@@ -44,7 +44,7 @@ class Words(Declared):
     """What the tool is told."""
 
     latents: Path = Field(
-        description="folder, zip, tar or file of W+ codes (.pt, .npy, .npz), also what codes and pack write"
+        description="folder, zip, tar or file of W+ codes (.pt, .npy, .npz, .parquet), of codes, pack, publish too"
     )
     out: Path = Field(description="folder for the pictures; those that are there, of the same codes, stay")
 
@@ -106,9 +106,10 @@ def make_faces(
 
     ``000/036481/036481_left_latent.pt`` becomes ``000/036481/036481_left.png``, with a chunk's zip standing for its
     folder; ``<name>.pt`` becomes ``<name>.png``, where the name ends at the first dot; a file of many codes becomes a
-    folder ``<name>/`` of them by their numbers. Pictures that are there and were drawn of the same codes with the same
-    ``key`` stay, so that an interrupted run goes on; those that were drawn otherwise are drawn again; ``batch`` codes
-    are drawn at a time. What cannot be read or drawn is listed in the summary and in ``failures.json``.
+    folder ``<name>/`` of them by their numbers, or ids in a Parquet shard. Pictures that are there and were drawn of
+    the same codes with the same ``key`` stay, so that an interrupted run goes on; those that were drawn otherwise are
+    drawn again; ``batch`` codes are drawn at a time. What cannot be read or drawn is listed in the summary and in
+    ``failures.json``.
 
     Raises FileNotFoundError, or ArchiveError for an archive that is damaged as a whole.
     """
@@ -174,34 +175,25 @@ def _tasks(
     """Every code, each picture once; told is what cannot be read, and what is no file of codes."""
     pictures: dict[str, str] = {}
     for location in locations(archives.root, start, archives.limits, notes):
-        if PurePosixPath(location).suffix.lower() not in SUFFIXES:
+        if PurePosixPath(location).suffix.lower() not in OF_CODES:
             notes[location] = "no file of codes"
             continue
+        picture = _picture(location, folder=folder)
         try:
-            codes = _codes(archives, location)
+            for names, codes in named_codes(archives, location):
+                count, views = codes.shape[:2]
+                for row, view in np.ndindex(count, views):
+                    name = _named(picture, names[row] if names else None, VIEWS[view] if views > 1 else None)
+                    where = f"{location}[{names[row] if names else row}, {view}]" if names or views > 1 else location
+                    if name in pictures:
+                        failures[where] = f"same picture as {pictures[name]}"
+                        continue
+                    pictures[name] = where
+                    code = np.ascontiguousarray(codes[row, view])
+                    record = hashlib.sha256(key.encode() + code.tobytes()).hexdigest()[:16]
+                    yield Task(where, name, code, record)
         except ValueError as error:
             failures[location] = str(error)
-            continue
-        picture = _picture(location, folder=folder)
-        if (first := pictures.setdefault(picture, location)) != location:
-            failures[location] = f"same picture as {first}"
-            continue
-        count, views = codes.shape[:2]
-        for row in range(count):
-            for view in range(views):
-                name = _numbered(picture, row if count > 1 else None, VIEWS[view] if views > 1 else None)
-                code = np.ascontiguousarray(codes[row, view])
-                record = hashlib.sha256(key.encode() + code.tobytes()).hexdigest()[:16]
-                where = location if codes.shape[:2] == (1, 1) else f"{location}[{row}, {view}]"
-                yield Task(where, name, code, record)
-
-
-def _codes(archives: Archives, location: str) -> NDArray[np.float32]:
-    """The codes at a location, [n, V, L, 512]. Arrays of NumPy that are not packed may be of any size."""
-    path = archives.root / location
-    if path.suffix.lower() == ".npy" and path.is_file():
-        return open_codes(path)
-    return decode_codes(archives.read(location, archives.limits.pt), location)
 
 
 def _drawn(generator: Generator, tasks: Sequence[Task]) -> Iterator[tuple[Task, NDArray[np.uint8] | None, str | None]]:
@@ -251,10 +243,9 @@ def _picture(location: str, *, folder: bool) -> str:
     return "/".join([*names[:-1], f"{stem}.png"])
 
 
-def _numbered(picture: str, row: int | None, view: str | None) -> str:
-    """The picture of one code of a file with many: by its number, and its view."""
+def _named(picture: str, name: str | None, view: str | None) -> str:
+    """The picture of one code of a file with many: by its number or id, and its view."""
     path = PurePosixPath(picture)
-    if row is None:
+    if name is None:
         return picture if view is None else str(path.with_name(f"{path.stem}_{view}.png"))
-    name = f"{row:06d}"
     return str(path.with_suffix("") / (f"{name}.png" if view is None else f"{name}/{name}_{view}.png"))

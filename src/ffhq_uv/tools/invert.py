@@ -37,6 +37,7 @@ from ffhq_uv.inversion.faces import Which
 from ffhq_uv.shards.engines import build_engine
 from ffhq_uv.shards.progress import progress
 from ffhq_uv.store.files import write_csv
+from ffhq_uv.store.limits import limits
 
 TABLE = "pictures.csv"
 ROWS = ".rows"
@@ -82,6 +83,7 @@ def run(words: Words, config: Config) -> None:
         encoder=words.encoder or checkpoints / "e4e_model/e4e_ffhq_encode.pt",
         light=words.light or checkpoints / "dpr_model/trained_model_03.t7",
         checkpoints=checkpoints,
+        bounds=limits(config),
         **words.model_dump(include={"landmarks", "faces", "attributes", "recorded", "of", "device"}),
     )
     for path in (settings.encoder, settings.light):
@@ -150,7 +152,7 @@ def _unfinished(
     pictures: Sequence[Picture], ids: dict[str, str], finished: dict[str, dict[str, Any]], settings: Settings
 ) -> Iterator[tuple[str, str, Picture]]:
     """The pictures that have no row yet of their content and these settings."""
-    told = json.dumps([str(value) for value in vars(settings).values()]).encode()
+    told = json.dumps([str(value) for name, value in vars(settings).items() if name != "bounds"]).encode()
     for picture in pictures:
         try:
             content = picture.read()

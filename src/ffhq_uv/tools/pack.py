@@ -14,12 +14,15 @@ from pydantic import Field
 
 from ffhq_uv.archive.containers import Archives
 from ffhq_uv.archive.latents import decode_latent
+from ffhq_uv.archive.limits import PUBLISHED, Limits
 from ffhq_uv.archive.scanning import scan
 from ffhq_uv.archive.writing import METADATA, write_tar
 from ffhq_uv.command.words import Words as Declared
+from ffhq_uv.config import Config
 from ffhq_uv.geometry import VIEWS
 from ffhq_uv.shards.progress import progress
 from ffhq_uv.store import files
+from ffhq_uv.store.limits import limits
 
 CHUNK = 1000
 """Samples a tar."""
@@ -31,12 +34,12 @@ class Words(Declared):
     out: Path = Field(description="folder for the tars")
 
 
-def run(words: Words) -> None:
+def run(words: Words, config: Config) -> None:
     """Pack, and say what was packed."""
-    print(pack(words.out))
+    print(pack(words.out, limits(config)))
 
 
-def pack(out: Path) -> str:
+def pack(out: Path, bounds: Limits = PUBLISHED) -> str:
     """Write ``ffhq-uv-interpolate-<chunk>.tar`` files to a folder; what was packed, in words.
 
     Of every sample, in the order of ids: ``<id>.png`` (the map), ``<id>.json`` (its record of metadata.jsonl), and
@@ -48,8 +51,8 @@ def pack(out: Path) -> str:
         raise FileNotFoundError(f"{described}: not there yet; `dvc repro` makes it")
     records = {record["id"]: record for record in map(json.loads, described.read_text().splitlines())}
     ids = sorted(records)
-    found = {(member.id, member.view): member.location for member in scan(files.INTERPOLATED)}
-    with Archives(files.INTERPOLATED) as archives, progress(len(ids), "pack") as bar:
+    found = {(member.id, member.view): member.location for member in scan(files.INTERPOLATED, limits=bounds)}
+    with Archives(files.INTERPOLATED, bounds) as archives, progress(len(ids), "pack") as bar:
         for start in range(0, len(ids), CHUNK):
             part = ids[start : start + CHUNK]
             path = out / f"{files.INTERPOLATED.name}-{start // CHUNK:05d}.tar"

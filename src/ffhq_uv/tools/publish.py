@@ -19,6 +19,7 @@ from pydantic import Field
 from ffhq_uv import config as settings
 from ffhq_uv.archive.containers import Archives
 from ffhq_uv.archive.latents import decode_latent
+from ffhq_uv.archive.limits import Limits
 from ffhq_uv.archive.writing import METADATA, remove_partial_files, sample_files, write_bytes
 from ffhq_uv.chain.heads import fitted_heads
 from ffhq_uv.command.words import Words as Declared
@@ -35,6 +36,7 @@ from ffhq_uv.publish.facts import Facts
 from ffhq_uv.shards.engines import build_engine
 from ffhq_uv.shards.progress import progress
 from ffhq_uv.store import files
+from ffhq_uv.store.limits import limits
 from ffhq_uv.texture.topology import load_mesh
 from ffhq_uv.tools.transfer import encode
 
@@ -222,7 +224,8 @@ def _read(words: Words, config: settings.Config, rows: Sequence[dict[str, Any]])
     from ffhq_uv.publish.shards import Sample
 
     ids = [row["id"] for row in rows]
-    codes = np.stack([_codes(id) for id in ids])
+    archives = _archives(files.INTERPOLATED.resolve(), limits(config))
+    codes = np.stack([_codes(archives, id) for id in ids])
     heads = fitted_heads(config, codes, ids)[0] if words.heads else [None] * len(ids)
     return [
         Sample(_image(words, id), code, None if head is None else head.astype(np.float16))
@@ -239,17 +242,16 @@ def _image(words: Words, id: str) -> bytes:
     return encode(read_png(png, str(path)), ".webp")
 
 
-def _codes(id: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def _codes(archives: Archives, id: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """The codes [3, 18, 512] of a sample."""
     locations = [f"face-latents/{id[:3]}.zip!{id}/{id}_{view}_latent.pt" for view in VIEWS]
-    archives = _archives(files.INTERPOLATED.resolve())
     return np.stack([decode_latent(archives.read(location), location) for location in locations])
 
 
 @lru_cache(maxsize=1)
-def _archives(root: Path) -> Archives:
+def _archives(root: Path, bounds: Limits) -> Archives:
     """Opened once a process: a zip's list of members takes a while."""
-    return Archives(root)
+    return Archives(root, bounds)
 
 
 def _write(path: Path, text: str) -> None:

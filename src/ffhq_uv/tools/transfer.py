@@ -19,8 +19,10 @@ from ffhq_uv.analysis.deep3d import MODEL
 from ffhq_uv.analysis.morphable import MorphableModel
 from ffhq_uv.archive.catalogue import read_uv_map
 from ffhq_uv.archive.containers import Archives, locations, split
+from ffhq_uv.archive.limits import PUBLISHED, Limits
 from ffhq_uv.archive.writing import encode_png, remove_partial_files, write_bytes
 from ffhq_uv.command.words import Words as Declared
+from ffhq_uv.config import Config
 from ffhq_uv.engine import Engine
 from ffhq_uv.engine.local import local
 from ffhq_uv.engine.serial import SERIAL
@@ -30,6 +32,7 @@ from ffhq_uv.shards.engines import cores
 from ffhq_uv.shards.progress import progress
 from ffhq_uv.shards.run import WORKER_DIED
 from ffhq_uv.store import files
+from ffhq_uv.store.limits import limits
 from ffhq_uv.texture.mesh import Mesh, read_obj
 from ffhq_uv.texture.topology import load_mesh
 from ffhq_uv.transfer.correspondence import Correspondence, Report, by_layouts, by_surface, same_triangles
@@ -58,12 +61,12 @@ class Words(Declared):
     filtered: bool = Field(True, description="average maps that are finer than the target (true)")
 
 
-def run(words: Words) -> None:
+def run(words: Words, config: Config) -> None:
     """Move the maps and say what was done."""
-    print(transfer(words))
+    print(transfer(words, limits(config)))
 
 
-def transfer(words: Words, workers: int | None = None) -> str:
+def transfer(words: Words, bounds: Limits = PUBLISHED, workers: int | None = None) -> str:
     """Move every PNG below ``maps`` into the mirrored layout below ``out``; says what was done.
 
     ``000/000123.png`` stays ``000/000123.png``; of a layout in several UDIM tiles each gets its number
@@ -74,13 +77,13 @@ def transfer(words: Words, workers: int | None = None) -> str:
     """
     maps, out = words.maps, words.out
     root, start = (maps, "") if maps.is_dir() else (maps.parent, maps.name)
-    every = locations(root, start) if maps.exists() else []
+    every = locations(root, start, bounds) if maps.exists() else []
     found = sorted(location for location in every if location.lower().endswith(".png"))
     if not found:
         raise FileNotFoundError(f"{maps}: no PNG found; a folder or a zip of UV maps expected, or one map")
     out.mkdir(parents=True, exist_ok=True)
     remove_partial_files(out)
-    source_size = _first_size(root, found)
+    source_size = _first_size(root, found, bounds)
     key = _key(words, source_size)
     if (settings := out / SETTINGS).exists() and json.loads(settings.read_text())["key"] != key:
         raise ValueError(
@@ -93,7 +96,7 @@ def transfer(words: Words, workers: int | None = None) -> str:
     files.write_json(settings, {"key": key, "tiles": [tile.number for tile in tiles]} | asdict(report))
     names = {location: _names(location, maps, [tile.number for tile in tiles], words.format) for location in found}
     todo = [location for location in found if not _done(root, location, out, names[location])]
-    failures = _run(root, out, tuple(tile.number for tile in tiles), names, todo, workers or cores())
+    failures = _run(root, out, tuple(tile.number for tile in tiles), names, todo, bounds, workers or cores())
     if failures:
         files.write_json(out / FAILURES, dict(sorted(failures.items())))
     else:
@@ -147,9 +150,9 @@ def _pairs(words: Words, mesh: Mesh) -> tuple[NDArray[np.float64], NDArray[np.fl
     return model.mean[model.keypoints].numpy().astype(np.float64)[known], there[known]
 
 
-def _first_size(root: Path, found: Sequence[str]) -> int:
+def _first_size(root: Path, found: Sequence[str], bounds: Limits) -> int:
     """Side of the first map that can be read."""
-    with Archives(root) as archives:
+    with Archives(root, bounds) as archives:
         for location in found:
             try:
                 return len(read_uv_map(archives, location))
@@ -190,12 +193,18 @@ def _done(root: Path, location: str, out: Path, names: Sequence[str]) -> bool:
 
 
 def _run(
-    root: Path, out: Path, tiles: tuple[int, ...], names: dict[str, list[str]], todo: list[str], workers: int
+    root: Path,
+    out: Path,
+    tiles: tuple[int, ...],
+    names: dict[str, list[str]],
+    todo: list[str],
+    bounds: Limits,
+    workers: int,
 ) -> dict[str, str]:
     """Move the maps; location -> why it could not be."""
     failures: dict[str, str] = {}
     jobs = [[(location, names[location]) for location in todo[at : at + SHARD]] for at in range(0, len(todo), SHARD)]
-    job = partial(call, Path.cwd(), partial(_move, root, out.resolve(), tiles))
+    job = partial(call, Path.cwd(), partial(_move, root, bounds, out.resolve(), tiles))
     backend = local(workers) if len(jobs) > 1 else SERIAL  # a few maps are moved before workers would have started
     with Engine(backend) as engine, progress(len(todo), "transfer", "map") as bar:
         lost: list[Any] = []
@@ -209,12 +218,14 @@ def _run(
     return failures
 
 
-def _move(root: Path, out: Path, tiles: tuple[int, ...], maps: list[tuple[str, list[str]]]) -> dict[str, str]:
+def _move(
+    root: Path, bounds: Limits, out: Path, tiles: tuple[int, ...], maps: list[tuple[str, list[str]]]
+) -> dict[str, str]:
     """Move some maps; location -> why it could not be."""
     failures = {}
     for location, names in maps:
         try:
-            uv_map = read_uv_map(_archives(root), location)
+            uv_map = read_uv_map(_archives(root, bounds), location)
             if uv_map.shape[0] != uv_map.shape[1]:
                 raise ValueError(f"{location}: {uv_map.shape[1]} x {uv_map.shape[0]} texels, expected a square map")
         except ValueError as error:
@@ -250,5 +261,5 @@ def _resampler(out: Path, tile: int, source_size: int) -> Resampler:
 
 
 @lru_cache(maxsize=1)
-def _archives(root: Path) -> Archives:
-    return Archives(root)
+def _archives(root: Path, bounds: Limits) -> Archives:
+    return Archives(root, bounds)
