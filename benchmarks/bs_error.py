@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ffhq_uv.archive.limits import PUBLISHED
 from ffhq_uv.quality.bs_error import bs_error
 from ffhq_uv.tools.bs_error import measure
 
@@ -48,7 +49,7 @@ def decoded_and_measured(paths: Sequence[Path]) -> list[float]:
 
 def tool(paths: Sequence[Path]) -> list[dict[str, Any]]:
     """What ``python -m ffhq_uv bs-error`` does: every chunk's CRC checked, decoded, both normalisations measured."""
-    return measure(Path("/"), [path.as_posix()[1:] for path in paths])
+    return measure(Path("/"), PUBLISHED, [path.as_posix()[1:] for path in paths])
 
 
 def synthetic(folder: Path, count: int) -> None:

@@ -95,7 +95,7 @@ def test_a_damaged_picture_and_no_data_set_are_named(stored: tuple[dict[str, Pat
         FaceTextures(tmp_path)
     (tmp_path / "uv-maps").mkdir()
     (tmp_path / "uv-maps/000001.png").write_bytes(b"no picture")
-    with pytest.raises(ValueError, match="000001: its picture is damaged"):
+    with pytest.raises(ValueError, match="000001: no PNG file"):
         FaceTextures(tmp_path, columns=["image"])[0]
     (tmp_path / "broken.tar").write_bytes(b"no tar" * 1000)
     with pytest.raises(ValueError, match=r"broken\.tar: no readable tar"):

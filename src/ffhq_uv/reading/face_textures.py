@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import cv2
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ffhq_uv.formats.png import read_png
 from ffhq_uv.reading.folders import Folders
 from ffhq_uv.reading.shards import Shards
 from ffhq_uv.reading.tars import Tars
@@ -81,7 +80,4 @@ def _open(root: Path) -> Stored:
 
 
 def _decoded(image: bytes, id: str) -> Tensor:
-    pixels = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR_RGB)
-    if pixels is None:
-        raise ValueError(f"{id}: its picture is damaged")
-    return torch.from_numpy(pixels).permute(2, 0, 1)
+    return torch.from_numpy(read_png(image, id)).permute(2, 0, 1)

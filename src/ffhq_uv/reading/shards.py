@@ -47,7 +47,7 @@ class Shards:
             part, place = self._group(group, large), row - self._starts[group]
             for name in large:
                 column = part.column(name).chunk(0)
-                found[name] = column.field("bytes")[place].as_buffer() if name == "image" else _array(column, place)
+                found[name] = column.field("bytes")[place].as_py() if name == "image" else _array(column, place)
         return found
 
     def _group(self, group: int, columns: list[str]) -> Any:
