@@ -16,7 +16,7 @@ from ffhq_uv import FaceTextures
 from ffhq_uv.__main__ import main
 
 Samples = dict[str, tuple[np.ndarray, np.ndarray]]
-KINDS = ("folders", "shards", "tars")
+KINDS = ("folders", "shards", "webp", "tars")
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +27,9 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Path], S
     samples = write_run(folder)
     with inside(folder):
         assert main(["publish", "out=shards", "engine=serial"]) == 0
+        assert main(["publish", "out=webp", "maps=webp", "engine=serial"]) == 0
         assert main(["pack", "out=tars"]) == 0
-    places = {"folders": folder / "data/ffhq-uv-interpolate", "shards": folder / "shards", "tars": folder / "tars"}
-    return places, samples
+    return {kind: folder / kind for kind in KINDS} | {"folders": folder / "data/ffhq-uv-interpolate"}, samples
 
 
 @pytest.mark.parametrize("kind", KINDS)

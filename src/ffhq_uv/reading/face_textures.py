@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -80,4 +82,10 @@ def _open(root: Path) -> Stored:
 
 
 def _decoded(image: bytes, id: str) -> Tensor:
-    return torch.from_numpy(read_png(image, id)).permute(2, 0, 1)
+    if image[:4] == b"RIFF":  # WebP, as `publish maps=webp` writes
+        pixels = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR_RGB)
+        if pixels is None:
+            raise ValueError(f"{id}: its picture is damaged")
+    else:
+        pixels = read_png(image, id)
+    return torch.from_numpy(pixels).permute(2, 0, 1)
