@@ -215,9 +215,9 @@ def stacked(masks: list[NDArray[np.bool_]]) -> torch.Tensor:
 
 
 def jpeg(faces: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    """Faces [1, 3, H, W, 3] after JPEG."""
-    packed = [cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, quality])[1] for face in faces[0]]
-    return np.stack([cv2.imdecode(one, cv2.IMREAD_COLOR) for one in packed])[None]
+    """Faces [1, 3, H, W, 3] after JPEG, its luma and chroma those of RGB (OpenCV takes the blue first)."""
+    packed = [cv2.imencode(".jpg", face[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1] for face in faces[0]]
+    return np.stack([cv2.imdecode(one, cv2.IMREAD_COLOR)[..., ::-1] for one in packed])[None]
 
 
 def visible(topology: Topology, geometry: Geometry, view: int, nearest: NDArray[np.float64]) -> NDArray[np.bool_]:

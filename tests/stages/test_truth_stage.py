@@ -41,6 +41,20 @@ def test_both_methods_are_held_to_the_true_maps_and_faithful_wins(small_run: Pat
     assert means.to_list() == pytest.approx([faithful["psnr"], published["psnr"]], abs=1e-6)
 
 
+def test_wrong_geometry_is_compared_as_it_is_and_refined(copied: Callable[..., Path]) -> None:
+    folder = copied("data/archives/topo_assets", "data/samples.parquet", "data/latents", *EVALUATED)
+    samples = pl.read_parquet(folder / "data/samples.parquet")
+    samples.head(4).write_parquet(folder / "data/samples.parquet")
+    wrong = ("analysis.noise=0.5", "analysis.landmark_noise=0.5")
+    assert run(folder, "truth", "evaluate", overrides=wrong) == [0, 0]
+    found = json.loads((folder / "reports/quality.json").read_text())["textures"]
+    assert list(found) == ["published", "faithful", "published, refined", "faithful, refined"]
+    for method in ("published", "faithful"):
+        assert found[f"{method}, refined"]["psnr"] > found[method]["psnr"]
+    rows = pl.read_parquet(folder / "data/texture-truth.parquet").group_by("method", "refine").len()["len"]
+    assert rows.to_list() == [4, 4, 4, 4]
+
+
 def test_a_sample_that_fails_keeps_its_rows_with_the_reason_and_costs_nobody_else(
     copied: Callable[..., Path], small_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

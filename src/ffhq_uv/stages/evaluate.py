@@ -78,11 +78,12 @@ def _row(measured: pl.DataFrame, reference: Spread | None, seed: int) -> dict[st
 
 
 def _textures(truth: pl.DataFrame) -> dict[str, dict[str, float | int]]:
-    """Means of each method's figures against the true maps; none where nobody knows these."""
+    """Means of each method's figures against the true maps, refined fits apart; none where nobody knows these."""
     found = {}
-    for (method,), part in truth.filter(pl.col("reason").is_null()).group_by("method", maintain_order=True):
+    good = truth.filter(pl.col("reason").is_null())
+    for (method, refine), part in good.group_by("method", "refine", maintain_order=True):
         figures = part.select("psnr", "ssim", "coverage", "seam").mean().row(0, named=True)
-        found[str(method)] = {"samples": len(part), **figures}
+        found[f"{method}" if refine == "none" else f"{method}, refined"] = {"samples": len(part), **figures}
     return found
 
 
