@@ -19,8 +19,10 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
+QUICK = 2.0
+"""Seconds that a test may take without being marked slow, which `make quick` leaves out."""
 LONG = {"small_run", "landmark_model", "strangers"}
-"""Fixtures that take longer than ten seconds: their tests are marked slow."""
+"""Fixtures that take longer: their tests are marked slow here."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,6 +32,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the tests that have grown slow and are not marked so."""
+    reports = terminalreporter.getreports("passed")
+    grown = [report for report in reports if report.duration > 2 * QUICK and "slow" not in report.keywords]
+    for report in sorted(grown, key=lambda report: -report.duration):
+        terminalreporter.write_line(f"to be marked slow, {report.duration:.1f} s: {report.nodeid}")
 
 
 @pytest.fixture(scope="session")

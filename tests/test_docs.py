@@ -74,6 +74,7 @@ def test_the_generator_of_the_architecture_draws_faces() -> None:
     assert reasons == (None, None)
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_library_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     failed, tried = doctest.testfile(str(ROOT / "docs/library.md"), module_relative=False)

@@ -33,6 +33,7 @@ def test_a_place_is_what_was_typed(place: str) -> None:
     assert str(config.checkpoints) == str(Path(place))
 
 
+@pytest.mark.slow
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1))
 def test_any_name_of_a_folder_is_taken(name: str) -> None:
     config = read(["source=ffhq_uv", f"source.url=/x/{name}"])

@@ -6,6 +6,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from ffhq_uv.config import read
 from ffhq_uv.figures.table import PUBLISHED, markdown
 
@@ -17,6 +19,7 @@ def test_the_quality_table_is_that_of_the_committed_metrics() -> None:
     assert markdown({name: json.loads((ROOT / f"metrics/{name}.json").read_text()) for name in PUBLISHED}) in README
 
 
+@pytest.mark.slow
 def test_every_override_shown_composes() -> None:
     commands = re.findall(r"^dvc exp run .*", README, re.MULTILINE)
     assert len(commands) >= 6

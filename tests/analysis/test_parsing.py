@@ -60,6 +60,7 @@ def test_resizing_is_opencvs(side: int, target: int) -> None:
         np.testing.assert_array_equal(np.floor(ours), np.floor(cv2.resize(picture, (target, target))))
 
 
+@pytest.mark.slow
 def test_classes_come_from_the_512_picture_and_do_not_depend_on_the_batch(tmp_path: Path) -> None:
     state = random_state(bisenet())
     torch.save(state, tmp_path / "79999_iter.pth")

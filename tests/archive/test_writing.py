@@ -126,6 +126,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None
     assert (tmp_path / "000.zip").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_killed_writer_leaves_no_file_under_the_final_name(tmp_path: Path) -> None:
     program = textwrap.dedent("""
         import sys

@@ -22,6 +22,7 @@ from ffhq_uv.studio.person import person
 from studio_landmarks import people
 
 
+@pytest.mark.slow
 def test_beards_are_told_in_the_studios_order(studio_assets: Path) -> None:
     numbers = range(300, 324)  # of none of whom the measure was calibrated
     drawn = people(studio_assets, numbers, 256)

@@ -187,6 +187,7 @@ def test_a_scheme_whose_package_is_missing_or_unknown_says_so(monkeypatch: pytes
         offers("nowhere://x", PARTS)
 
 
+@pytest.mark.slow
 def test_a_bucket_is_listed_fetched_and_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a real S3 server of this machine."""
     moto = pytest.importorskip("moto.server", reason="moto is not installed")

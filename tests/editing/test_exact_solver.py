@@ -51,6 +51,7 @@ _EDITS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(edits=_EDITS)
 def test_collapsed_edits_are_those_done_one_by_one(edits: list[Edit]) -> None:
@@ -65,6 +66,7 @@ def test_collapsed_edits_are_those_done_one_by_one(edits: list[Edit]) -> None:
     np.testing.assert_allclose(collapsed, one_by_one, rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_batch_in_any_order_is_its_samples_alone_bit_for_bit() -> None:
     solver, draw = ExactSolver(flow("A")), torch.Generator().manual_seed(1)
     count = BLOCK + 3

@@ -45,6 +45,7 @@ def test_the_exact_solver_meets_the_limit_and_upstream_within_its_error(weights:
     assert farthest(found, weights, "upstream") < UPSTREAM
 
 
+@pytest.mark.slow
 def test_the_published_solver_meets_upstream_where_the_log_density_has_its_say() -> None:
     found = edited(PublishedSolver(flow("B"), probe))
     assert farthest(found, "B", "upstream") < 5e-5

@@ -39,6 +39,7 @@ mortal = pytest.mark.parametrize("engine", ["local", "dask", "ray"], indirect=Tr
 """Engines whose workers may die."""
 
 
+@pytest.mark.slow
 def test_every_job_has_one_outcome(engine: Engine) -> None:
     outcomes = list(engine.outcomes(jobs.square, range(40)))
     assert sorted((outcome.job, outcome.result) for outcome in outcomes) == [(job, job * job) for job in range(40)]
@@ -89,6 +90,7 @@ def test_a_job_whose_worker_dies_once_is_done(engine: Engine, tmp_path: Path) ->
     assert sorted(outcome.result for outcome in outcomes if outcome.result is not None) == list(range(20))
 
 
+@pytest.mark.slow
 @mortal
 def test_only_the_job_that_kills_is_given_up(engine: Engine, tmp_path: Path) -> None:
     todo = [jobs.Deadly(number, tmp_path, times=99 * (number in {3, 4})) for number in range(12)]

@@ -44,6 +44,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_no_worker_outlives_a_run_that_is_killed(tmp_path: Path) -> None:
     (tmp_path / "driver.py").write_text(DRIVER)
     (tmp_path / "marks").mkdir()
@@ -57,12 +58,14 @@ def test_no_worker_outlives_a_run_that_is_killed(tmp_path: Path) -> None:
     assert within(10, lambda: not any(map(lives, workers)))
 
 
+@pytest.mark.slow
 def test_workers_that_all_die_end_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ffhq_uv.engine.engine.HOPELESS", 3)
     with Engine(local(2)) as engine, pytest.raises(RuntimeError, match=r"engine\.workers=1"):
         list(engine.outcomes(jobs.die, range(100)))
 
 
+@pytest.mark.slow
 def test_every_worker_sees_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,2")
     with Engine(local(2, gpus=1)) as engine:

@@ -35,6 +35,7 @@ def test_arrays_are_read_as_scipy_reads_them(tmp_path_factory: pytest.TempPathFa
         assert read[name].flags.f_contiguous
 
 
+@pytest.mark.slow
 def test_what_unpacks_to_gigabytes_is_refused_at_once(tmp_path: Path) -> None:
     packer = zlib.compressobj(9)
     packed = b"".join(packer.compress(bytes(1 << 20)) for _ in range(1 << 10)) + packer.flush()

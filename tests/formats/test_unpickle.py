@@ -34,6 +34,7 @@ def torch_bytes(value: object, **options: bool) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.slow
 @given(plain, st.sampled_from([3, 4]))
 def test_plain_data_is_read_as_python_reads_it(value: object, protocol: int) -> None:
     assert unpickle(pickle.dumps(value, protocol), {}, "data") == value

@@ -141,6 +141,7 @@ def test_what_this_processor_cannot_multiply_is_an_error(checkpoint: Path) -> No
         StyleGAN2Generator(checkpoint, precision="float16", compile=True)
 
 
+@pytest.mark.slow
 def test_the_library_is_built_once_for_all_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     library = _built()

@@ -65,6 +65,7 @@ def test_heads_of_the_published_sample_are_upstreams(encoder: E4EEncoder) -> Non
     np.testing.assert_allclose(heads(encoder.of_pixels(face)), GOLDEN["photograph"], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_faces_of_a_batch_are_strangers(encoder: E4EEncoder) -> None:
     faces = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 256, 256, 3), np.uint8))
     both = encoder(faces)

@@ -85,6 +85,7 @@ def test_every_bound_judges_every_sample_as_the_program_does(opened: Browser) ->
         assert rows == kept, hash
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "state",
     [

@@ -38,6 +38,7 @@ def save(folder: Path, content: object) -> Path:
     return folder / "published.pth"
 
 
+@pytest.mark.slow
 def test_embeddings_lights_and_expressions(
     tmp_path: Path, fronts: Tensor, together: Callable[[ModuleType], None]
 ) -> None:
@@ -52,6 +53,7 @@ def test_embeddings_lights_and_expressions(
         torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_classes_of_pixels(tmp_path: Path, fronts: Tensor, together: Callable[[ModuleType], None]) -> None:
     parse = parsing.FaceParser(save(tmp_path, random_state(bisenet())), "cpu")
     alone = parse(fronts)

@@ -42,6 +42,7 @@ def plain_probabilities(state: dict[str, torch.Tensor], face: torch.Tensor) -> t
     return scores.mean(0).softmax(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("counters", [True, False])
 def test_the_published_file_loads_whole_and_computes_what_it_says(tmp_path: Path, counters: bool) -> None:
     state = random_state(vgg19())

@@ -96,6 +96,7 @@ def test_merging_keeps_to_people_alike_and_gives_up_on_the_lonely():
     ]
 
 
+@pytest.mark.slow
 @given(some_people, st.integers(1, 8), st.sampled_from(["drop", "own"]), st.sampled_from(["merge", "drop"]))
 @settings(max_examples=80, deadline=None)
 def test_nobody_is_lost_and_no_category_is_small(samples, min_size, unknown, small):

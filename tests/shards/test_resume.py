@@ -157,6 +157,7 @@ def simple_run(folder: Path, make: object, *overrides: str) -> list[dict[str, ob
     return rows.select("id", "bs_error", "reason").to_dicts()
 
 
+@pytest.mark.slow
 def test_a_sample_that_kills_its_worker_is_not_finished_unless_it_may_be_left_out(project: Path) -> None:
     """Memory may have been short: nothing is kept of the sample, and everything of the others."""
     local = ("engine=local", "engine.workers=2")

@@ -130,6 +130,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path: Path) ->
         interrupted(tmp_path, kills=3, seed=2, web=web)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["pull", "index"])
 def test_a_full_disk_is_one_clear_error_and_no_file_under_a_final_name(
     stage: str, archives: Path, tmp_path: Path

@@ -32,6 +32,7 @@ def members(path: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
+@pytest.mark.slow
 def test_the_same_arguments_give_the_same_bytes(archives: Path, tmp_path: Path) -> None:
     done: list[int] = []
     publish(tmp_path, people=5, reference=3, map_size=64, seed=3, progress=done.append)

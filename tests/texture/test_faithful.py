@@ -50,6 +50,7 @@ def inner(coverage: torch.Tensor, topology: Topology) -> np.ndarray:
     return cv2.erode(covered.astype(np.uint8), np.ones((15, 15))) > 0
 
 
+@pytest.mark.slow
 def test_it_comes_nearer_to_the_truth_than_the_published_recipe(head: Topology, seen: Geometry) -> None:
     truth = true_map(1)
     faces = shown(head, seen, truth)
@@ -203,6 +204,7 @@ def test_eyes_and_mouth_come_from_the_front_view_or_the_template(head: Topology,
     assert psnr(found[0], truth, shows) > psnr(found[1], truth, shows) + 6
 
 
+@pytest.mark.slow
 def test_noise_is_not_sharpened(head: Topology, seen: Geometry) -> None:
     truth = true_map(8)
     clean = shown(head, seen, truth).float()

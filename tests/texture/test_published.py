@@ -168,6 +168,7 @@ def test_skin_that_is_all_border_is_a_reason() -> None:
     assert not found.coverage.any()
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32), st.floats(0, 1), st.floats(0, 1))
 def test_every_mask_gives_a_map_or_a_reason_and_less_skin_covers_no_more(

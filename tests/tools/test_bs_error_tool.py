@@ -32,6 +32,7 @@ def maps(tmp_path: Path) -> Path:
     return tmp_path / "maps"
 
 
+@pytest.mark.slow
 def test_every_map_of_a_folder_and_its_zips(maps: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bs-error", f"maps={maps}", f"out={tmp_path / 'out.csv'}"]) == 0
     table = pl.read_csv(tmp_path / "out.csv")
@@ -51,11 +52,13 @@ def test_every_map_of_a_folder_and_its_zips(maps: Path, tmp_path: Path, capsys: 
     assert "cut.png" in told.err
 
 
+@pytest.mark.slow
 def test_a_zip_alone(maps: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bs-error", f"maps={maps / '001.zip'}"]) == 0
     assert "2 maps, 0 could not" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_map_that_kills_its_worker_costs_no_other_of_its_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(stage.SHARD + 1):
         (tmp_path / f"{number:06d}.png").write_bytes(PNGS[0])
@@ -66,6 +69,7 @@ def test_a_map_that_kills_its_worker_costs_no_other_of_its_job(tmp_path: Path, m
     assert table["bs_error"].null_count() == 1
 
 
+@pytest.mark.slow
 def test_a_word_that_it_does_not_take_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bs-error", "maps=a", "in=b"]) == 2
     assert "no configuration key 'in'" in capsys.readouterr().err
@@ -77,6 +81,7 @@ def test_refuses(words: list[str], status: int, capsys: pytest.CaptureFixture[st
     assert "expected" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_is_no_map_is_passed_over_with_a_count(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     grey = np.repeat(MAPS[0, :, :, :1], 3, axis=2)
     normals = np.full((32, 32, 3), (128, 128, 250), np.uint8)
@@ -121,6 +126,7 @@ def test_what_is_no_map_is_passed_over_with_a_count(tmp_path: Path, capsys: pyte
     assert "2 maps, 3 could not be measured" in told.out
 
 
+@pytest.mark.slow
 def test_limits_are_the_configured_ones(maps: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bs-error", f"maps={maps}", "limits.png=1000"]) == 1
     assert "none of 5 pictures could be measured" in capsys.readouterr().err

@@ -43,6 +43,7 @@ def transferred(folder: Path, *words: str) -> int:
         return main(["transfer", "maps=maps", f"size={SIZE}", *words])
 
 
+@pytest.mark.slow
 def test_folders_and_zips_are_mirrored_tile_by_tile_and_made_once(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -63,6 +64,7 @@ def test_folders_and_zips_are_mirrored_tile_by_tile_and_made_once(
     assert "choose another out=" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_head_of_other_triangles_is_registered_and_drawn(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert transferred(folder, "target=copy.obj", "out=registered", "format=webp") == 0
     said = capsys.readouterr().out

@@ -54,6 +54,7 @@ def there_and_back(head: Mesh, uv_map: np.ndarray, size: int) -> tuple[np.ndarra
     return back, covered
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "least"), [(1024, 49), (2048, 61)])
 def test_a_face_survives_the_way_there_and_back(
     head: Mesh, uv_map: np.ndarray, face: np.ndarray, size: int, least: float
@@ -71,6 +72,7 @@ def test_the_same_layout_gives_the_same_map(head: Mesh, uv_map: np.ndarray) -> N
     assert report.flipped == report.without == report.overlaps == 0
 
 
+@pytest.mark.slow
 def test_a_small_target_is_averaged_and_not_aliased(head: Mesh, uv_map: np.ndarray) -> None:
     target = halves(head)
     for tile, large in zip(

@@ -47,6 +47,7 @@ def texels_off(head: Mesh, target: Mesh, uv: np.ndarray, placed: np.ndarray) -> 
     return np.linalg.norm(off, axis=-1)[inside & tile.inside]
 
 
+@pytest.mark.slow
 def test_a_remeshed_copy_finds_its_own_surface(head: Mesh, keypoints: np.ndarray) -> None:
     """Turned, in other units, by landmarks that are only the vertices nearest to the true ones."""
     copy, uv = remeshed(head, side=60)
@@ -58,6 +59,7 @@ def test_a_remeshed_copy_finds_its_own_surface(head: Mesh, keypoints: np.ndarray
     assert np.median(texels_off(head, moved, uv, found.vertices)) <= 2
 
 
+@pytest.mark.slow
 def test_a_head_that_looks_along_z_needs_no_landmarks(head: Mesh) -> None:
     copy, uv = remeshed(head, side=40)
     moved = replace(copy, vertices=(copy.vertices * 0.2 + [0, 1.6, 0]).astype(np.float32))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from torch import Tensor
+if TYPE_CHECKING:  # whoever only needs a name of this room need not wait for torch
+    from torch import Tensor
 
-from ffhq_uv.geometry import Geometry
+    from ffhq_uv.geometry import Geometry
 
 
 class Analysis(Protocol):

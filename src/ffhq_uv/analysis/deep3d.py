@@ -20,13 +20,9 @@ from ffhq_uv.analysis.placement import Head, Unusable, place_all, view_names
 from ffhq_uv.analysis.refine import Refiner
 from ffhq_uv.analysis.skin import eye_margin, masks
 from ffhq_uv.camera import Alignment
+from ffhq_uv.formats.published import DEEP3D, MODEL, MODEL_POINTS, PARSING
 from ffhq_uv.geometry import Geometry
 from ffhq_uv.networks import folded, inference, usable_device
-
-DEEP3D = "deep3d_model/epoch_latest.pth"
-PARSING = "parsing_model/79999_iter.pth"
-MODEL = "hifi3dpp_model_info.mat"
-MODEL_POINTS = "similarity_Lm3D_all.mat"
 
 
 class Deep3DAnalysis:

@@ -18,6 +18,7 @@ from ffhq_uv.analysis.skin import masks
 from ffhq_uv.camera import Alignment
 from ffhq_uv.faults import PassingError, check_gone
 from ffhq_uv.formats.png import read_png
+from ffhq_uv.formats.published import MODEL
 from ffhq_uv.formats.unpickle import read_torch
 from ffhq_uv.geometry import VIEWS, Geometry
 
@@ -40,7 +41,7 @@ class RecordedAnalysis:
 
     def __init__(self, archives: Path, topo_assets: Path, *, refine: bool = False) -> None:
         self._folder = archives / "dataset_project" / "unwrap_texture"
-        self._model = MorphableModel.load(topo_assets / "hifi3dpp_model_info.mat")
+        self._model = MorphableModel.load(topo_assets / MODEL)
         self._refine = Refiner(self._model) if refine else None
 
     def __call__(self, faces: Tensor, latents: Tensor, ids: Sequence[str]) -> Geometry:

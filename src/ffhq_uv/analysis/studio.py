@@ -19,6 +19,7 @@ from torch import Tensor
 from ffhq_uv.analysis.morphable import MorphableModel
 from ffhq_uv.analysis.placement import Head, land
 from ffhq_uv.analysis.refine import Refiner
+from ffhq_uv.formats.published import MODEL
 from ffhq_uv.geometry import Geometry
 from ffhq_uv.studio.codes import Codes
 from ffhq_uv.studio.head import head
@@ -38,7 +39,7 @@ class StudioAnalysis:
     """
 
     def __init__(self, topo_assets: Path, noise: float, seed: int, landmark_noise: float | None = None) -> None:
-        self.model = MorphableModel.load(topo_assets / "hifi3dpp_model_info.mat")
+        self.model = MorphableModel.load(topo_assets / MODEL)
         self.noise = noise
         self.seed = seed
         self._landmark_noise = landmark_noise

@@ -21,7 +21,6 @@ from typing import BinaryIO
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ffhq_uv.archive.ms_api import encode_ms_api
@@ -119,15 +118,15 @@ def write_zip(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
 
 def encode_latent(latent: NDArray[np.float32]) -> bytes:
     """``latents/<id>.pt``: W+ code [18, 512] as a bare float32 tensor (1, 18, 512)."""
-    return _torch_bytes(_tensor(latent, (18, 512))[None])
+    return _torch_bytes(_checked(latent, (18, 512))[None])
 
 
 def encode_view_latent(latent: NDArray[np.float32], attribute: NDArray[np.float32]) -> bytes:
     """``<id>_<view>_latent.pt``: W+ code [18, 512] and attributes [17], see `normalised_attributes`."""
     return _torch_bytes(
         {
-            "latent": _tensor(latent, (18, 512))[None],
-            "attribute": _tensor(attribute, (17,)).reshape(1, 17, 1, 1),
+            "latent": _checked(latent, (18, 512))[None],
+            "attribute": _checked(attribute, (17,)).reshape(1, 17, 1, 1),
         }
     )
 
@@ -210,13 +209,21 @@ def _chunk(id: str) -> str:
     return f"{int(id) // 1000:03d}"
 
 
-def _tensor(array: NDArray[np.float32], shape: tuple[int, ...]) -> torch.Tensor:
+def _checked(array: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float32]:
     if array.shape != shape:
         raise ValueError(f"expected an array of shape {list(shape)}, not {list(array.shape)}")
-    return torch.from_numpy(np.array(array, np.float32))
+    return np.array(array, np.float32)
 
 
-def _torch_bytes(value: object) -> bytes:
+def _torch_bytes(value: NDArray[np.float32] | dict[str, NDArray[np.float32]]) -> bytes:
+    """A tensor, or a dict of tensors, as torch saves it."""
+    import torch  # here: it loads for seconds, and most who write no codes do without
+
+    saved = (
+        {name: torch.from_numpy(array) for name, array in value.items()}
+        if isinstance(value, dict)
+        else torch.from_numpy(value)
+    )
     buffer = io.BytesIO()
-    torch.save(value, buffer)
+    torch.save(saved, buffer)
     return buffer.getvalue()

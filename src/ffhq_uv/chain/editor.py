@@ -12,11 +12,12 @@ from ffhq_uv import config as settings
 from ffhq_uv.chain.happy import IsHappy, build_is_happy
 from ffhq_uv.editing.edits import Edit, light
 from ffhq_uv.editing.exact_solver import ExactSolver
-from ffhq_uv.editing.expression import DIRECTION, Walk, read_direction
-from ffhq_uv.editing.flow_network import FLOW, load_flow
+from ffhq_uv.editing.expression import Walk, read_direction
+from ffhq_uv.editing.flow_network import load_flow
 from ffhq_uv.editing.normalise import Normalised, Procedure, Solver, normalise
 from ffhq_uv.editing.published_solver import PublishedSolver, seeded_probe
 from ffhq_uv.editing.slots import BALDNESS, GLASSES, PITCH, YAW
+from ffhq_uv.formats.published import DIRECTION, FLOW
 from ffhq_uv.networks import inference, usable_device
 
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from ffhq_uv import config as settings
 from ffhq_uv.analysis import Analysis
-from ffhq_uv.analysis.deep3d import MODEL
 from ffhq_uv.analysis.morphable import MorphableModel
 from ffhq_uv.chain.build import build_analysis, build_generator, check_studio
+from ffhq_uv.formats.published import MODEL
 from ffhq_uv.generator import Generator
 from ffhq_uv.geometry import FRONT
 from ffhq_uv.store import files

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from ffhq_uv.checkpoints.published import CHECKPOINTS, ONNX, PACKAGES, PUBLISHED, WHERE, Published
 from ffhq_uv.config import Config, Section
-from ffhq_uv.quality.onnx_encoder import OnnxFaceEncoder
 from ffhq_uv.store import files
 
 
@@ -49,7 +48,7 @@ def with_own_files(own: Mapping[str, Path]) -> tuple[Published, ...]:
         replace(file, path=next((absolute[choice] for choice in file.needed_by if choice in own), file.path))
         for file in PUBLISHED
     )
-    encoder = (Published(CHECKPOINTS, absolute[ONNX], (ONNX,), OnnxFaceEncoder),) if ONNX in own else ()
+    encoder = (Published(CHECKPOINTS, absolute[ONNX], (ONNX,), "onnx"),) if ONNX in own else ()
     return (*moved, *encoder)
 
 

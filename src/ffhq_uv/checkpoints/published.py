@@ -10,20 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ffhq_uv.analysis import deep3d, landmark_files
-from ffhq_uv.analysis.alignment import load_model_points
-from ffhq_uv.analysis.deep3d_network import load_deep3d
-from ffhq_uv.analysis.landmarks import DlibLandmarks
-from ffhq_uv.analysis.morphable import MorphableModel
-from ffhq_uv.analysis.parsing import FaceParser
-from ffhq_uv.editing.expression import DIRECTION, read_direction
-from ffhq_uv.editing.flow_network import FLOW, load_flow
-from ffhq_uv.formats.png import read_png
-from ffhq_uv.generator.stylegan2 import read_checkpoint
-from ffhq_uv.quality.arcface import ArcFace
-from ffhq_uv.quality.dpr_light import DprLight
-from ffhq_uv.quality.recogniser import ExpressionRecogniser
-from ffhq_uv.texture.topology import MASKS, load_topology
+from ffhq_uv.analysis import landmark_files
+from ffhq_uv.formats.published import DEEP3D, DIRECTION, FLOW, MASKS, MODEL, MODEL_POINTS, PARSING
 
 WHERE = "the FFHQ-UV archives (`python -m ffhq_uv pull source=ffhq_uv` fetches them), folder FFHQ-UV/"
 ONNX = "identity=onnx"
@@ -39,14 +27,14 @@ class Published:
     path        where it lies in that folder, or an absolute path
     needed_by   choices of the configuration, such as ``analysis=deep3d``, or several that need it only together:
                 ``analysis=recorded with identity=arcface``; the stages measure and extract make them
-    open        reads the file as the stages do; raises an error in one line if it cannot
+    reader      who opens it, of `readers.READERS`
     packaged    where a package of an extra brings the same file, which serves if it is not in that folder
     """
 
     folder: str
     path: str
     needed_by: tuple[str, ...]
-    open: Callable[[Path], object]
+    reader: str
     packaged: Callable[[], Path | None] = lambda: None
 
     def at(self, folders: Mapping[str, Path]) -> Path:
@@ -58,13 +46,11 @@ class Published:
         own = self.at(folders)
         return own if own.is_file() else self.packaged() or own
 
+    def open(self, path: Path) -> object:
+        """Read the file as the stages do. Raises an error in one line if it cannot be."""
+        from ffhq_uv.checkpoints.readers import READERS  # here: it takes torch, which loads for seconds
 
-def _picture(path: Path) -> object:
-    return read_png(path.read_bytes(), str(path))
-
-
-def _unwrap_info(path: Path) -> object:
-    return load_topology(path.parent, 1024)
+        return READERS[self.reader](path)
 
 
 _LANDMARKS = (
@@ -77,36 +63,26 @@ _MODELS = ("analysis=deep3d", "analysis=recorded", "analysis=studio", "texture=p
 _TEXTURE = ("texture=published", "texture=faithful")
 
 PUBLISHED = (
-    Published(CHECKPOINTS, "stylegan_model/stylegan2-ffhq-config-f.pkl", ("generator=stylegan2",), read_checkpoint),
+    Published(CHECKPOINTS, "stylegan_model/stylegan2-ffhq-config-f.pkl", ("generator=stylegan2",), "stylegan2"),
     Published(
         CHECKPOINTS,
         landmark_files.LANDMARKS,
         _LANDMARKS,
-        DlibLandmarks,
+        "landmarks",
         partial(landmark_files.packaged, landmark_files.LANDMARKS),
     ),
-    Published(CHECKPOINTS, deep3d.DEEP3D, ("analysis=deep3d",), load_deep3d),
-    Published(CHECKPOINTS, deep3d.PARSING, ("analysis=deep3d",), partial(FaceParser, device="cpu")),
-    Published(
-        CHECKPOINTS,
-        "exprecog_model/FacialExpRecognition_model.t7",
-        ("expression=recogniser",),
-        partial(ExpressionRecogniser, device="cpu"),
-    ),
-    Published(
-        CHECKPOINTS,
-        "arcface_model/ms1mv3_arcface_r50_fp16_backbone.pth",
-        ("identity=arcface",),
-        partial(ArcFace, device="cpu"),
-    ),
-    Published(CHECKPOINTS, FLOW, ("normalise=published",), load_flow),
-    Published(CHECKPOINTS, DIRECTION, ("normalise=published",), read_direction),
-    Published(CHECKPOINTS, "dpr_model/trained_model_03.t7", ("light=dpr",), partial(DprLight, device="cpu")),
-    Published(TOPO_ASSETS, deep3d.MODEL, _MODELS, MorphableModel.load),
-    Published(TOPO_ASSETS, deep3d.MODEL_POINTS, ("analysis=deep3d",), load_model_points),
-    Published(TOPO_ASSETS, "unwrap_1024_info.mat", (), _unwrap_info),  # without it the mesh is rasterised
-    Published(TOPO_ASSETS, "template_base_uv.png", _TEXTURE, _picture),
-    *(Published(TOPO_ASSETS, f"{name}_mask.png", _TEXTURE, _picture) for name in MASKS),
+    Published(CHECKPOINTS, DEEP3D, ("analysis=deep3d",), "deep3d"),
+    Published(CHECKPOINTS, PARSING, ("analysis=deep3d",), "parsing"),
+    Published(CHECKPOINTS, "exprecog_model/FacialExpRecognition_model.t7", ("expression=recogniser",), "recogniser"),
+    Published(CHECKPOINTS, "arcface_model/ms1mv3_arcface_r50_fp16_backbone.pth", ("identity=arcface",), "arcface"),
+    Published(CHECKPOINTS, FLOW, ("normalise=published",), "flow"),
+    Published(CHECKPOINTS, DIRECTION, ("normalise=published",), "direction"),
+    Published(CHECKPOINTS, "dpr_model/trained_model_03.t7", ("light=dpr",), "dpr"),
+    Published(TOPO_ASSETS, MODEL, _MODELS, "model"),
+    Published(TOPO_ASSETS, MODEL_POINTS, ("analysis=deep3d",), "model points"),
+    Published(TOPO_ASSETS, "unwrap_1024_info.mat", (), "unwrap info"),  # without it the mesh is rasterised
+    Published(TOPO_ASSETS, "template_base_uv.png", _TEXTURE, "picture"),
+    *(Published(TOPO_ASSETS, f"{name}_mask.png", _TEXTURE, "picture") for name in MASKS),
 )
 """Every published file that the project can use."""
 

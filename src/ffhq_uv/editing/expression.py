@@ -17,9 +17,6 @@ from ffhq_uv.editing.flow_network import WIDTH
 from ffhq_uv.formats.unpickle import UnpickleError, load_torch
 from ffhq_uv.networks import WeightsError
 
-DIRECTION = "styleflow_model/expression_direction.pt"
-"""Where the published file lies in ``checkpoints/``."""
-
 IsHappy = Callable[[Tensor, Sequence[int]], Sequence[bool]]
 """Whether the faces of codes float32 [k, 18, 512] are happy; which samples of the batch they are, [k]."""
 

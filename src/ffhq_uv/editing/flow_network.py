@@ -14,9 +14,6 @@ from torch import Tensor, nn
 from ffhq_uv.editing.slots import SLOTS
 from ffhq_uv.networks import WeightsError, read_state, with_weights
 
-FLOW = "styleflow_model/modellarge10k.pt"
-"""Where the published file lies in ``checkpoints/``."""
-
 LAYERS, WIDTH = 18, 512
 HIDDEN = 5
 """Layers of f that end in tanh; one more does not."""

@@ -16,7 +16,6 @@ import polars as pl
 import torch
 from numpy.typing import NDArray
 
-from ffhq_uv.analysis.deep3d import MODEL
 from ffhq_uv.analysis.morphable import MorphableModel
 from ffhq_uv.archive.catalogue import read_uv_map
 from ffhq_uv.archive.containers import ArchiveError, Archives
@@ -25,6 +24,7 @@ from ffhq_uv.chain.chain import build
 from ffhq_uv.config import Config
 from ffhq_uv.faults import in_words, is_passing
 from ffhq_uv.formats.checksum import sha256_of
+from ffhq_uv.formats.published import MODEL
 from ffhq_uv.geometry import FRONT, VIEWS
 from ffhq_uv.page.head import Holes, closed, holes, positions, topology
 from ffhq_uv.page.rows import Rows

@@ -16,24 +16,13 @@ from PIL import Image
 
 from ffhq_uv.formats.mat import MatError, read_mat
 from ffhq_uv.formats.png import read_png
+from ffhq_uv.formats.published import MASKS, MODEL
 from ffhq_uv.geometry import VIEWS
 from ffhq_uv.texture.mesh import Mesh, first_tile, read_obj
 from ffhq_uv.texture.rasterise import rasterise_uv
 
 PUBLISHED_SIZE = 1024
 """Side of the published maps and of ``unwrap_1024_info``, texels."""
-
-MODEL_INFO = "hifi3dpp_model_info.mat"
-
-MASKS = (
-    "hair",
-    "mouth_constract",
-    "center_face",
-    "nosal_base",
-    "nostril",
-    *(f"{kind}_valid_{view}" for kind in ("major", "minor") for view in VIEWS),
-)
-"""Names of the masks, spelt as published: the file is ``<name>_mask.png``."""
 
 SAME_TRIANGLE = 0.5
 """Share of the texels in which ``unwrap_1024_info`` must name the triangle that the UV mesh has there.
@@ -108,7 +97,7 @@ def load_topology(folder: Path, size: int) -> Topology:
     masks = {}
     for name in MASKS:
         path = folder / f"{name}_mask.png"
-        if (folder / MODEL_INFO).exists() or path.exists():
+        if (folder / MODEL).exists() or path.exists():
             masks[name] = _read_mask(path, size)
         else:
             masks[name] = (inside if "valid" in name else np.zeros_like(inside)).astype(np.float32)
@@ -132,7 +121,7 @@ def load_mesh(folder: Path) -> Mesh:
 
     Raises as `load_topology`.
     """
-    info, others = folder / MODEL_INFO, sorted(folder.glob("*.obj"))
+    info, others = folder / MODEL, sorted(folder.glob("*.obj"))
     if info.exists() or not others:
         return _published_mesh(info)
     if len(others) > 1:

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from ffhq_uv.analysis.deep3d import MODEL
 from ffhq_uv.analysis.morphable import MorphableModel
 from ffhq_uv.archive.catalogue import read_uv_map
 from ffhq_uv.archive.containers import Archives, locations, split
@@ -28,6 +27,7 @@ from ffhq_uv.engine.local import local
 from ffhq_uv.engine.serial import SERIAL
 from ffhq_uv.engine.worker import call
 from ffhq_uv.figures.registration import draw_registration
+from ffhq_uv.formats.published import MODEL
 from ffhq_uv.shards.engines import cores
 from ffhq_uv.shards.progress import progress
 from ffhq_uv.shards.run import WORKER_DIED
