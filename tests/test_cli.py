@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,3 +102,31 @@ def test_the_real_archives_must_be_named(
     assert all(words in said for words in ("5wbi", "no longer active", "dataset/ffhq-uv/face-latents", "topo_assets/"))
     assert "source.url=hf://datasets/csbhr/FFHQ-UV" in said
     assert not (tmp_path / "data/archives").exists()
+
+
+NO_NETWORK = ("config", "index", "chain", "checkpoints", "filter", "classify", "interpolate", "evaluate")
+
+
+def test_a_stage_that_needs_no_network_starts_without_torch_and_numba() -> None:
+    program = (
+        "import importlib, sys, ffhq_uv.__main__\n"
+        f"for stage in {NO_NETWORK}: importlib.import_module('ffhq_uv.stages.' + stage)\n"
+        "print(*{'torch', 'numba', 'matplotlib', 'requests'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_a_stage_says_what_it_does_before_it_does_it_and_only_on_a_terminal(tmp_path: Path) -> None:
+    """In a folder where it fails at once."""
+    (tmp_path / "data").mkdir()
+    command = [sys.executable, "-m", "ffhq_uv", "classify"]
+    ours, theirs = pty.openpty()
+    subprocess.run(command, cwd=tmp_path, stderr=theirs, check=False)
+    shown = os.read(ours, 10_000).decode().splitlines()
+    os.close(ours)
+    os.close(theirs)
+    assert shown[0] == f"classify: {STAGES['classify']}"
+    assert shown[1].startswith("ffhq_uv classify: ")
+    quiet = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert quiet.stderr.splitlines() == shown[1:]

@@ -103,6 +103,7 @@ def test_an_experiment_in_a_copy_reads_the_users_files_where_they_are(project: P
     assert (project.folder / ".dvc/tmp/downloads/topo_assets/hair_mask.png").read_bytes() == b"a mask"
 
 
+@pytest.mark.slow
 def test_a_run_of_other_code_than_the_folders_stops(tmp_path: Path) -> None:
     (tmp_path / "src/ffhq_uv").mkdir(parents=True)
     (tmp_path / "dvc.yaml").touch()

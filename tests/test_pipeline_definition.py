@@ -84,6 +84,7 @@ def test_a_stage_lists_nothing_twice(stage: str) -> None:
     assert sorted(set(listed)) == sorted(listed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_names_parameters_that_exist(stage: str) -> None:
     for name in STAGES[stage].get("params", []):

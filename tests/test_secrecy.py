@@ -27,6 +27,7 @@ def planted(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("url", REFUSED)
 @pytest.mark.parametrize("key", ["source.url", "source.topo_assets"])
 def test_credentials_in_the_configuration_are_refused_and_not_repeated(

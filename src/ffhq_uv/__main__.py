@@ -82,6 +82,8 @@ def main(arguments: list[str] | None = None) -> int:
             tools.run(options.command, options.words, options.params)
         else:
             check_project(options.command)
+            if sys.stderr.isatty():  # the imports of a stage that takes networks are silent for seconds
+                print(f"{options.command}: {STAGES[options.command]}", file=sys.stderr)
             if options.command == "config" and (options.reset or options.adopt):
                 refresh("reset" if options.reset else "adopt")
             config = read(options.words, options.params)

@@ -18,6 +18,7 @@ def write(folder: Path, content: object) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_published_file_loads_whole_and_computes_what_it_says(tmp_path: Path) -> None:
     state = random_state(deep3d())
     network = load_deep3d(write(tmp_path, {"net_recon": state}))
@@ -46,6 +47,7 @@ def test_the_published_file_loads_whole_and_computes_what_it_says(tmp_path: Path
     assert (found.expression == 0).any()  # the ReLU of the second head
 
 
+@pytest.mark.slow
 def test_training_state_beside_the_network_is_no_obstacle_and_other_basis_sizes_are_read(tmp_path: Path) -> None:
     _, content, _ = next(published_files(30, 9))
     network = load_deep3d(write(tmp_path, content))
@@ -53,6 +55,7 @@ def test_training_state_beside_the_network_is_no_obstacle_and_other_basis_sizes_
         assert network(torch.zeros(1, 3, 32, 32)).shape == (1, 30 + 9 + 439 + 33)
 
 
+@pytest.mark.slow
 def test_another_deep3d_is_refused(tmp_path: Path) -> None:
     state = random_state(deep3d())
     plain_head = {name.replace("final_layers.1.0.", "final_layers.1."): value for name, value in state.items()}

@@ -76,6 +76,7 @@ def test_classes_come_from_the_512_picture_and_do_not_depend_on_the_batch(tmp_pa
     assert np.mean(classes[1].numpy() == full.argmax(-1)) > 0.999  # rounding decides where two scores are equal
 
 
+@pytest.mark.slow
 @given(st.integers(8, 2048))
 def test_the_margin_is_odd_and_in_proportion(size: int) -> None:
     assert eye_margin(1024) == 11
@@ -106,6 +107,7 @@ def test_folding_moves_scores_in_their_last_bits_only() -> None:
         torch.testing.assert_close(network(x), plain, atol=1e-4 * float(plain.abs().max()), rtol=0)
 
 
+@pytest.mark.slow
 def test_bfloat16_parses_the_same_face(tmp_path: Path) -> None:
     """Of random weights, which part classes by less than trained ones do."""
     torch.save(random_state(bisenet()), tmp_path / "79999_iter.pth")

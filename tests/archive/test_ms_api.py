@@ -89,6 +89,7 @@ def values_of(kind: str) -> st.SearchStrategy[Any]:
     return {"text": st.text(), "flag": st.booleans(), "number": numbers}[kind]
 
 
+@pytest.mark.slow
 @given(values_of("DetectedFace"))
 def test_any_record_comes_back(record: dict[str, Any]) -> None:
     assert decode_ms_api(encode_ms_api(record), "x.pkl") == record

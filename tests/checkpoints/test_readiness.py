@@ -36,6 +36,7 @@ def test_a_fresh_clone_can_run_everything(tmp_path: Path) -> None:
     assert {state for stage, state in found.items() if stage != "pull"} == {"can run after pull"}
 
 
+@pytest.mark.slow
 def test_without_a_source_everything_waits_for_pull(tmp_path: Path) -> None:
     with inside(tmp_path):
         found = states("experiment=ffhq_uv", "source.url=null")

@@ -83,6 +83,7 @@ def test_after_every_edit(count: int) -> None:
     assert farthest(found, f"real_A_{name}_limit", ROWS[name]) < 5e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("weights", "bound"), [("A", 3e-4), ("B", 5e-5)])
 def test_the_published_solver_meets_upstream(weights: str, bound: float) -> None:
     """Of A's bound: see test_normalise."""

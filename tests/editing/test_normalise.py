@@ -95,6 +95,7 @@ def test_nobody_is_asked_about_a_face_without_a_smile() -> None:
     assert torch.equal(found.codes["front"][1, 12:], codes[1, 12:])
 
 
+@pytest.mark.slow
 def test_the_attributes_are_those_that_the_published_views_are_written_with() -> None:
     found = edited(ExactSolver(flow("A"), steps=1))
     numbers = [1.0, 0.0, 0.0, 0.0, 1.0, 0.6, 41.0, 0.0]

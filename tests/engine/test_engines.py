@@ -83,6 +83,7 @@ def test_a_worker_serves_many_jobs(engine: Engine) -> None:
     assert len(processes) <= 2
 
 
+@pytest.mark.slow
 @mortal
 def test_a_job_whose_worker_dies_once_is_done(engine: Engine, tmp_path: Path) -> None:
     todo = [jobs.Deadly(number, tmp_path, times=int(number == 7)) for number in range(20)]

@@ -68,6 +68,7 @@ def tensors() -> dict[str, Tensor]:
     return random_generator(CHANNELS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_every_container_holds_the_same_generator(container: str, tensors: dict[str, Tensor], tmp_path: Path) -> None:
     path = tmp_path / "generator.bin"  # told apart by content

@@ -311,6 +311,7 @@ def test_nothing_drawn_is_an_error_with_the_reason(
     assert main([words[0], "latents=none", *words[2:]]) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("FFHQ_UV_EXAMPLE" not in os.environ, reason="FFHQ_UV_EXAMPLE is not set")
 def test_the_published_latents_go_through_the_real_generator(tmp_path: Path) -> None:
     example = Path(os.environ["FFHQ_UV_EXAMPLE"], "dataset_project", "edit")

@@ -36,6 +36,7 @@ def errors(channels: dict[int, int], *, samples: int, clamp: float | None = None
     return [float(np.abs(image - expected).max()) for image in images]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("samples", [1, 2])
 @pytest.mark.parametrize("channels", [MANY_CHANNELS, FEW_CHANNELS], ids=["many channels", "few channels"])
 def test_images_are_those_of_the_formulas(channels: dict[int, int], samples: int) -> None:

@@ -48,12 +48,14 @@ def heads(codes: torch.Tensor) -> np.ndarray:
     return torch.cat([own[:1], own[1:] - own[:1]])[list(HEADS)].numpy()
 
 
+@pytest.mark.slow
 def test_heads_are_upstreams(encoder: E4EEncoder) -> None:
     c, i, j = torch.arange(3.0)[:, None, None], torch.arange(256.0)[None, :, None], torch.arange(256.0)[None, None]
     face = 0.8 * torch.sin(0.05 * (c + 1) * i + 0.03 * j) * torch.cos(0.021 * (3 - c) * j + 0.4 * c)
     np.testing.assert_allclose(heads(encoder.of_pixels(face[None])), GOLDEN["synthetic"], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_heads_of_the_published_sample_are_upstreams(encoder: E4EEncoder) -> None:
     example = os.environ.get("FFHQ_UV_EXAMPLE")
     if not example:
@@ -85,6 +87,7 @@ def test_normalisations_fold_into_their_neighbours(inputs: int, channels: int, s
     torch.testing.assert_close(folded.double(), block.double()(x.double()), atol=2e-5, rtol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "told"),
     [

@@ -37,6 +37,7 @@ def landmarks(found: Any) -> NDArray[np.float64]:
     return points
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["border", "large", "small"])
 def test_crops_have_upstreams_bytes(name: str) -> None:
     golden = GOLDEN[name]
@@ -46,6 +47,7 @@ def test_crops_have_upstreams_bytes(name: str) -> None:
     assert zlib.crc32(crop.tobytes()) == golden["crc32"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "place"), [("inversion_01223", "inversions"), ("original_01223", "images")])
 def test_crops_of_the_published_sample_have_upstreams_bytes(name: str, place: str) -> None:
     example = os.environ.get("FFHQ_UV_EXAMPLE")

@@ -59,6 +59,7 @@ def test_it_shows_what_the_program_kept(opened: Browser) -> None:
     assert text(opened, "#command") == "dvc exp run"
 
 
+@pytest.mark.slow
 def test_every_bound_judges_every_sample_as_the_program_does(opened: Browser) -> None:
     table, random = measurements(ROWS), Random(0)
     cases = []

@@ -65,6 +65,7 @@ def test_a_turned_face_gives_the_crop_of_the_upright_one_and_black_beyond_the_bo
     assert (shifted[:, :80] == 0).all()
 
 
+@pytest.mark.slow
 def test_the_published_file_loads_whole_and_computes_what_it_says() -> None:
     state = random_state(iresnet50())
     network = with_weights(IResNet50, state, Path("backbone.pth"))
@@ -86,6 +87,7 @@ def test_the_published_file_loads_whole_and_computes_what_it_says() -> None:
     torch.testing.assert_close(found.double(), expected, atol=1e-4 * float(expected.abs().max()), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_embeddings_are_unit_vectors_that_do_not_depend_on_the_batch(tmp_path: Path) -> None:
     torch.save(random_state(iresnet50()), tmp_path / "backbone.pth")
     embed = ArcFace(tmp_path / "backbone.pth", "cpu")

@@ -27,6 +27,7 @@ def test_the_published_file_holds_each_tensor_under_all_its_names(tmp_path: Path
     assert len({id(value) for value in state.values()}) == 112
 
 
+@pytest.mark.slow
 def test_the_published_file_loads_whole_and_computes_what_it_says(tmp_path: Path) -> None:
     path, state = save(tmp_path)
     coarse = np.random.default_rng(0).integers(0, 256, (20, 20, 3), np.uint8)

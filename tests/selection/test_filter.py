@@ -72,6 +72,7 @@ def test_all_reasons_with_their_values():
     }
 
 
+@pytest.mark.slow
 @given(measurements())
 @settings(max_examples=60, deadline=None)
 def test_every_sample_is_accounted_for_against_plain_python(samples):

@@ -58,6 +58,7 @@ def test_refuses_when_nobody_can_be_mixed():
         allocate(people({"a": 2, "b": 1}), 5, parents=3)
 
 
+@pytest.mark.slow
 @given(
     some_sizes,
     st.integers(0, 80),

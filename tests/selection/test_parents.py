@@ -58,6 +58,7 @@ def test_a_longer_draw_begins_with_the_shorter(members, parents):
     assert np.array_equal(short, long[:7])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("members", [30, 31])
 def test_every_pair_is_as_likely_as_any_other(members):
     """The first pair over many seeds: chi-square against the uniform distribution."""

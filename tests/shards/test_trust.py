@@ -70,6 +70,7 @@ MOMENT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", MOMENT, ids=lambda error: type(error).__name__)
 def test_a_fault_of_the_moment_is_tried_again_and_never_kept(error: Exception, tmp_path: Path) -> None:
     (tmp_path / "calm").mkdir()
@@ -153,6 +154,7 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_shard_that_is_not_as_it_was_is_made_again(damage: str, tmp_path: Path) -> None:
     calm = run(tmp_path)

@@ -71,6 +71,7 @@ def test_a_folder_is_copied_once_and_then_found(archives: Path, tmp_path: Path) 
     assert (tmp_path / "data/archives" / META).stat().st_ino == inode  # not copied again
 
 
+@pytest.mark.slow
 def test_links_are_read_like_files(archives: Path, tmp_path: Path) -> None:
     source = ("source=ffhq_uv", f"source.url={archives}", "pull.mode=link")
     assert run(tmp_path, "pull", "index", overrides=source) == [0, 0]
@@ -93,6 +94,7 @@ def test_a_part_may_lie_elsewhere_and_patterns_leave_out(archives: Path, tmp_pat
     assert "dataset/ffhq-uv/uv-maps" not in folders
 
 
+@pytest.mark.slow
 def test_the_lock_is_written_once_and_held_to(
     archives: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -94,6 +94,7 @@ def test_a_mixture_of_people_lies_between_them() -> None:
     assert np.all(np.diff(ages) * np.sign(ages[-1] - ages[0]) > 0)
 
 
+@pytest.mark.slow
 def test_faults_have_their_published_shares_and_are_independent() -> None:
     people = [person(normalised(11, k)[1]) for k in range(600)]
     lit = np.array([p.uneven_light >= BADLY_LIT for p in people])

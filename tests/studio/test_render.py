@@ -32,6 +32,7 @@ def render_turn(front: np.ndarray, yaw: float) -> np.ndarray:
     return turned(front, yaw) if yaw else front
 
 
+@pytest.mark.slow
 def test_drawn_samples_lie_where_the_geometry_projects_them(archives: Path) -> None:
     views = bald(1)
     analysis = StudioAnalysis(archives / "topo_assets", noise=0.0, seed=0)

@@ -64,6 +64,7 @@ def test_it_comes_nearer_to_the_truth_than_the_published_recipe(head: Topology, 
     assert seam(found.maps[0].numpy(), truth, where) < 0.3
 
 
+@pytest.mark.slow
 def test_back_projection_sharpens(head: Topology, seen: Geometry) -> None:
     truth = true_map(2)
     faces = shown(head, seen, truth)
@@ -74,6 +75,7 @@ def test_back_projection_sharpens(head: Topology, seen: Geometry) -> None:
     assert figures[1] > figures[0] + 1
 
 
+@pytest.mark.slow
 def test_views_of_different_exposure_are_brought_together(head: Topology, seen: Geometry) -> None:
     truth = true_map(3)
     faces = shown(head, seen, truth)
@@ -84,6 +86,7 @@ def test_views_of_different_exposure_are_brought_together(head: Topology, seen: 
     assert psnr(found.maps[0].numpy(), truth, where) > 39
 
 
+@pytest.mark.slow
 def test_views_that_are_off_are_registered(head: Topology, seen: Geometry) -> None:
     truth = true_map(4)
     faces = shown(head, seen, truth)
@@ -103,6 +106,7 @@ def test_a_flat_coloured_head_comes_back_flat(topology: Topology, geometry: Geom
     assert np.abs(found.maps[0].numpy()[outside_hair].astype(int) - colour.numpy()).max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", [FaithfulTexturer, PublishedTexturer])
 def test_a_chequerboard_keeps_its_corners(
     head: Topology, seen: Geometry, recipe: type[FaithfulTexturer] | type[PublishedTexturer]
@@ -122,6 +126,7 @@ def test_a_chequerboard_keeps_its_corners(
     assert np.hypot(*moved.reshape(-1, 2).T).max() < 1
 
 
+@pytest.mark.slow
 def test_mirrored_views_on_a_mirrored_topology_mirror_the_map(head: Topology, seen: Geometry) -> None:
     faces = shown(head, seen, true_map(5))
     masks = {name: mask[:, ::-1].copy() for name, mask in head.masks.items()}
@@ -186,6 +191,7 @@ def test_a_projection_that_is_not_finite_is_a_reason(topology: Topology, geometr
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["eyes", "mouth"])
 def test_eyes_and_mouth_come_from_the_front_view_or_the_template(head: Topology, seen: Geometry, name: str) -> None:
     truth = true_map(7)
@@ -215,6 +221,7 @@ def test_noise_is_not_sharpened(head: Topology, seen: Geometry) -> None:
     assert psnr(found.maps[0].numpy(), truth, where) > psnr(other.maps[0].numpy(), truth, where) + 1.5
 
 
+@pytest.mark.slow
 def test_what_no_view_shows_continues_the_seen(head: Topology, seen: Geometry) -> None:
     """A person of the template's pattern in other colours: the rest of the map is told by the matched template."""
     head = replace(head, template=cv2.GaussianBlur(head.template, (0, 0), 3))

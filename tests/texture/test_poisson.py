@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import scipy.sparse
 import scipy.sparse.linalg
 from hypothesis import given, settings
@@ -45,6 +46,7 @@ def test_equals_a_direct_sparse_solve(seed: int, height: int, width: int) -> Non
         np.testing.assert_allclose(complete(texture, guide, hole), expected, atol=0.1)
 
 
+@pytest.mark.slow
 def test_a_large_hole_converges_too() -> None:
     texture, guide, hole = random_case(5, 140, 300)
     hole[1:-1, 1:-1] = True

@@ -89,6 +89,7 @@ def test_map_is_close_to_the_published_map(textures: Textures) -> None:
     assert 10 * np.log10(255**2 / error) >= 28.6
 
 
+@pytest.mark.slow
 def test_a_refined_fit_comes_closer_to_the_published_map(topology: Topology, faces: torch.Tensor) -> None:
     geometry = RecordedAnalysis(EXAMPLE, ASSETS, refine=True)(faces, torch.zeros(1, 3, 18, 512), [ID])
     textures = PublishedTexturer(topology)(faces, geometry)

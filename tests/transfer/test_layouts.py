@@ -64,6 +64,7 @@ def test_a_face_survives_the_way_there_and_back(
     assert psnr(uv_map[covered & face], back[covered & face]) >= least
 
 
+@pytest.mark.slow
 def test_the_same_layout_gives_the_same_map(head: Mesh, uv_map: np.ndarray) -> None:
     (tile,), report = by_layouts(head, head, SIZE, SIZE)
     moved = Resampler(tile, SIZE)(uv_map)

@@ -101,6 +101,7 @@ def test_a_thin_plate_keeps_affine_maps_and_meets_its_points() -> None:
     np.testing.assert_allclose(thin_plate(at, shifts, at, 0), shifts, atol=1e-9)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10**6))
 def test_nearest_points_are_those_of_a_plain_search(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable
 from functools import lru_cache
 from multiprocessing import connection, parent_process
 from pathlib import Path
 from typing import TypeVar
+
+THREADS = tuple(f"{library}_NUM_THREADS" for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"))
+"""Where libraries read, when they are first imported, how many threads to compute with."""
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -29,10 +33,11 @@ def _prepare(folder: Path) -> None:
 def one_thread() -> None:
     """Let this process compute with one thread, so that the machine's number of cores changes no byte."""
     import cv2
-    import torch
     from threadpoolctl import threadpool_limits
 
-    torch.set_num_threads(1)
+    os.environ |= dict.fromkeys(THREADS, "1")  # for what is imported later: torch alone takes two seconds to load
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
     cv2.setNumThreads(1)
     threadpool_limits(1)  # the BLAS behind NumPy, which adds up in another order with more threads
 

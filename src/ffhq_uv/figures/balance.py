@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
+from ffhq_uv.figures.figure import new, save
 from ffhq_uv.store import files
 
-DPI = 80
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 SETS = {"before": ("source", "#b8b8b8"), "after": ("kept", "#3b75af"), "made": ("interpolated", "#e1812c")}
 
 
@@ -22,8 +23,7 @@ def draw_balance(balances: Mapping[str, pl.DataFrame]) -> None:
     balances    of each grouping: group; before, after, made (samples); kept_share with its interval low, high
     """
     lengths = [len(table) + 1 for table in balances.values()]
-    figure = Figure(figsize=(10, 1.5 + 0.35 * sum(lengths)), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new(10, 1.5 + 0.35 * sum(lengths))
     rows = figure.subplots(len(balances), 2, sharey="row", squeeze=False, height_ratios=lengths)
     for (shares, kept), (by, table) in zip(rows, balances.items(), strict=True):
         _shares(shares, table)
@@ -31,8 +31,7 @@ def draw_balance(balances: Mapping[str, pl.DataFrame]) -> None:
         shares.set(ylabel=by.replace("_", " "))
         shares.invert_yaxis()
     rows[0][0].legend(frameon=False)
-    with files.replacing(files.PLOTS / "balance.png") as partial:
-        figure.savefig(partial, format="png", metadata={"Software": None})
+    save(figure, files.PLOTS / "balance.png")
 
 
 def _shares(axes: Axes, table: pl.DataFrame) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
+from ffhq_uv.figures.figure import new, save
 from ffhq_uv.selection.filter import Criterion
 from ffhq_uv.store import files
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 BINS = 30
-DPI = 80
 
 LABELS = {
     "bs_error": "BS error, grey levels",
@@ -42,8 +43,7 @@ def draw(
     tones       normalise, skin_tone, kept_share, low, high
     """
     rows = len(columns) // 2 + 1
-    figure = Figure(figsize=(10, 3.5 * rows), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new(10, 3.5 * rows)
     panels = figure.subplots(rows, 2, squeeze=False).ravel()
     for axes, column in zip(panels, columns, strict=False):
         bound = next((criterion.bound for criterion in criteria if criterion.column == column), None)
@@ -51,8 +51,7 @@ def draw(
     _balance(panels[len(columns)], tones)
     for axes in panels[len(columns) + 1 :]:
         axes.set_axis_off()
-    with files.replacing(files.PLOTS / "filter.png") as partial:
-        figure.savefig(partial, format="png", metadata={"Software": None})
+    save(figure, files.PLOTS / "filter.png")
 
 
 def _distribution(axes: Axes, measurements: pl.DataFrame, column: str, bound: float | None, kept: pl.Series) -> None:
@@ -75,4 +74,4 @@ def _balance(axes: Axes, tones: pl.DataFrame) -> None:
         reach = np.stack([share - rows["low"].to_numpy(), rows["high"].to_numpy() - share]).clip(min=0)
         axes.errorbar(places, share, reach, fmt="o", capsize=3, label=label)
     axes.set(xticks=range(len(names)), xticklabels=names, ylim=(0, 1.05), ylabel="share kept, 95 % interval")
-    axes.legend(frameon=False, loc="lower left")
+    axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)  # above: intervals fill the panel

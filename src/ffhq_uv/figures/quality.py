@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-
+from ffhq_uv.figures.figure import new, save
 from ffhq_uv.figures.table import BS_ERROR, COLUMNS, ID_STD, MAPS, PUBLISHED, REPORTED
 from ffhq_uv.store import files
 
-DPI = 80
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 PANELS = {
     ID_STD: ("id_std_percent", "ID std, % of the reference"),
     MAPS: ("samples", "# UV-maps"),
@@ -24,8 +23,7 @@ OURS, THEIRS = "#3b75af", "#e1812c"
 
 def draw_quality(quality: Mapping[str, Any]) -> None:
     """Write the figure: a row a data set, a panel a column of the table; ours filled, published ones hollow."""
-    figure = Figure(figsize=(11, 3.2), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new(11, 3.2)
     panels = figure.subplots(1, len(PANELS), sharey=True)
     for axes, (column, (key, title)) in zip(panels, PANELS.items(), strict=True):
         for row, (data_set, published) in enumerate(PUBLISHED.items()):
@@ -41,8 +39,7 @@ def draw_quality(quality: Mapping[str, Any]) -> None:
     for colour, label in ((OURS, f"here ({quality['encoder']}), 95 % interval"), (THEIRS, "published (ArcFace)")):
         panels[0].plot([], [], "o", color=colour, mfc=colour if colour == OURS else "white", label=label)
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    with files.replacing(files.PLOTS / "quality.png") as partial:
-        figure.savefig(partial, format="png", metadata={"Software": None})
+    save(figure, files.PLOTS / "quality.png")
 
 
 def _figure(

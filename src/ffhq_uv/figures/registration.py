@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ffhq_uv.store import files
+from ffhq_uv.figures.figure import new, save
 
-DPI = 80
 VIEWS = ((0, 2, 1), (2, 0, -1))
 """From the front and from the side: axis to the right, axis to the viewer and its sign; y is up."""
 FURTHEST = 0.01
@@ -32,8 +29,7 @@ def draw_registration(
     placed      the same vertices on the source
     distance    of each from the source, head heights; NaN where there is no surface for it (red)
     """
-    figure = Figure(figsize=(11, 9), dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new(11, 9)
     axes = figure.subplots(len(VIEWS), 3, sharex="row", sharey="row")
     for place, (title, vertices) in enumerate(
         {"source": source, "target, turned and scaled": came, "target on the source": placed}.items()
@@ -51,5 +47,4 @@ def draw_registration(
                 shown.set_clim(0, FURTHEST)
                 shown.cmap = shown.cmap.with_extremes(bad="red")
     figure.colorbar(shown, ax=axes, shrink=0.6, label="distance from the source, head heights (red: no surface)")
-    with files.replacing(path) as partial:
-        figure.savefig(partial, format="png", metadata={"Software": None})
+    save(figure, path)

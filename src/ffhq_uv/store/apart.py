@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ffhq_uv.config import Config, ConfigError, PublishedSource
-from ffhq_uv.download import is_local
 from ffhq_uv.repository import repository
 from ffhq_uv.store import files
 
@@ -51,7 +50,11 @@ def check_files_apart(urls: Iterable[str]) -> None:
 
 
 def _local(place: str | None) -> Path | None:
-    return Path(place.removeprefix("file://")) if place is not None and is_local(place) else None
+    if place is None:
+        return None
+    from ffhq_uv.download import is_local  # here: it takes requests, which a run on the studio does without
+
+    return Path(place.removeprefix("file://")) if is_local(place) else None
 
 
 def _made() -> list[Path]:
