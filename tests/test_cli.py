@@ -130,3 +130,33 @@ def test_a_stage_says_what_it_does_before_it_does_it_and_only_on_a_terminal(tmp_
     assert shown[1].startswith("ffhq_uv classify: ")
     quiet = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert quiet.stderr.splitlines() == shown[1:]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stages_help_names_its_keys_and_groups(stage: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([stage, "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert ("  filter.bs_error.quantile=0.75" in lines) == (stage == "filter")
+    assert ("  filter=off|published|strict" in lines) == (stage == "filter")
+    assert ("  generator.size=256" in lines) == (stage in ("normalise", "measure", "truth", "extract", "checkpoints"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("ffhq-uv interp", ["interpolate"]),
+        ("ffhq-uv filter filter=s", ["strict"]),
+        ("ffhq-uv filter interpolate.par", ["interpolate.parents="]),
+        ("ffhq-uv look ou", ["out="]),
+        ("ffhq-uv filter no_such", []),
+    ],
+)
+def test_the_tab_key_knows_commands_groups_and_keys(
+    typed: str, offered: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["completion"]) == 0
+    script = capsys.readouterr().out
+    press = f"COMP_LINE='{typed}'; COMP_POINT=${{#COMP_LINE}}; _ffhq_uv; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    shell = subprocess.run(["bash", "-c", script + press], capture_output=True, text=True, check=True)
+    assert shell.stdout.split() == offered

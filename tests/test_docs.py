@@ -13,8 +13,10 @@ import torch
 import ffhq_uv
 import ffhq_uv.tools
 from ffhq_uv.__main__ import main
+from ffhq_uv.chain import chain
 from ffhq_uv.command import tools
 from ffhq_uv.selection.filter import judge, resolve
+from ffhq_uv.stages import normalise
 from ffhq_uv.store import files
 
 ROOT = Path(__file__).parents[1]
@@ -72,6 +74,29 @@ def test_the_generator_of_the_architecture_draws_faces() -> None:
     assert faces.shape == (2, 3, 256, 256, 3)
     assert (faces == 160).all()
     assert reasons == (None, None)
+
+
+DATA = (ROOT / "docs/data.md").read_text()
+SOMETIMES = {*chain.SCHEMA, *normalise.OWN}
+"""Columns that a table has in other configurations."""
+
+
+def test_every_column_of_every_table_is_described(small_run: Path) -> None:
+    described: dict[str, set[str]] = {}
+    for heading, section in re.findall(r"^### ([^\n]+)\n(.*?)(?=^### |\Z)", DATA, re.DOTALL | re.MULTILINE):
+        cells = re.findall(r"^\| (`[^|]*`) \|", section, re.MULTILINE)
+        columns = {column for cell in cells for column in re.findall(r"`(\w+)`", cell)}
+        found = {path: real_columns(small_run / path) for path in heading.split(", ")}
+        assert columns - SOMETIMES <= set().union(*found.values()), heading
+        described |= dict.fromkeys(found, columns)
+    tables = [path for pattern in ("data/*.parquet", "plots/*.csv") for path in small_run.glob(pattern)]
+    assert {str(path.relative_to(small_run)) for path in tables} == described.keys()
+    for path, columns in described.items():
+        assert real_columns(small_run / path) <= columns, path
+
+
+def real_columns(path: Path) -> set[str]:
+    return set((pl.read_parquet if path.suffix == ".parquet" else pl.read_csv)(path).columns)
 
 
 @pytest.mark.slow

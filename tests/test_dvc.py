@@ -95,6 +95,18 @@ def test_the_quality_table_is_what_dvc_shows_and_a_plain_run_leaves_git_alone(pr
     assert call(project, "git", "status", "--short") == ""
 
 
+def test_another_filter_is_tried_where_the_tables_are_and_the_archives_are_not(project: Path) -> None:
+    away = (project / "data/archives").rename(project.parent / "archives")
+    try:
+        ran = call(project, "dvc", "exp", "run", "--allow-missing", "-S", "filter=strict", "classify")
+        assert "Running stage 'filter'" in ran
+        assert "Running stage 'index'" not in ran
+    finally:
+        away.rename(project / "data/archives")
+        call(project, "git", "checkout", "--", ".")
+        call(project, "dvc", "checkout")
+
+
 def test_repro_after_an_experiment_has_nothing_to_do(project: Path) -> None:
     assert "up to date" in call(project, "dvc", "repro")
 

@@ -7,15 +7,14 @@ import difflib
 import importlib
 import os
 import sys
-import textwrap
 from importlib.metadata import version
 from pathlib import Path
 
-import yaml
 from omegaconf import OmegaConf
 
-from ffhq_uv.command import tools
-from ffhq_uv.config import CONF, PARAMS, ConfigError, composed, groups, read, refresh
+from ffhq_uv.command import stages, tools
+from ffhq_uv.command.stages import DVC_YAML, STAGES
+from ffhq_uv.config import PARAMS, ConfigError, composed, groups, read, refresh
 from ffhq_uv.faults import PassingError
 from ffhq_uv.repository import check_code
 from ffhq_uv.secrecy import without_secrets
@@ -25,25 +24,6 @@ from ffhq_uv.shards.work import forget, remove_finished
 # the cores. The libraries read this when they are first imported.
 for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
     os.environ[f"{library}_NUM_THREADS"] = "1"
-
-DVC_YAML = Path("dvc.yaml")
-
-STAGES = {
-    "config": "compose conf/ into params.yaml",
-    "pull": "bring the published archives to data/archives",
-    "index": "read them: attributes and latent codes of every sample",
-    "chain": "take the checksums of the code that makes and measures faces",
-    "checkpoints": "take the checksums of the networks that the configuration uses",
-    "normalise": "edit photographed people into the samples of the data set",
-    "measure": "generate faces, extract textures, measure them",
-    "truth": "compare both ways of extracting textures with the studio's true maps",
-    "filter": "keep the samples that are evenly lit, unhidden and neutral",
-    "classify": "sort the kept samples into categories",
-    "interpolate": "draw parents and weights of the new samples",
-    "extract": "mix codes, generate faces, extract and write the new UV maps",
-    "evaluate": "compare the data sets: the quality table",
-}
-"""The stages of dvc.yaml, in their order."""
 
 EPILOG = """stages, in the order in which `dvc repro` runs them:
 {stages}
@@ -61,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     commands = [*STAGES, *tools.names()]
     command = next((word for word in arguments if not word.startswith("-") and "=" not in word), None)
     if command in commands and {"-h", "--help"} & set(arguments):
-        print(tools.help(command) if command in tools.names() else stage_help(command))
+        print(tools.help(command) if command in tools.names() else stages.help(command))
         return 0
     options = _parser().parse_intermixed_args(arguments)
     if options.command not in commands:
@@ -117,28 +97,13 @@ def check_project(command: str) -> None:
         raise ConfigError(f"{here} holds no dvc.yaml: go to the project's folder, and run it there")
 
 
-def stage_help(stage: str) -> str:
-    """A stage's help: what it does, and the parameters that it reads."""
-    definition = yaml.safe_load((CONF.parent / DVC_YAML).read_text())["stages"][stage]
-    reads = ", ".join(definition.get("params", [])) or "every key of the configuration"
-    lines = [
-        f"usage: python -m ffhq_uv {stage} [KEY=VALUE ...] [--params FILE] [--show] [--traceback]",
-        "",
-        f"{stage}: {STAGES[stage]}.",
-        "",
-        *textwrap.wrap(f"reads: {reads}", 100, subsequent_indent="       "),
-        "`--show` prints their values; conf/ explains each.",
-    ]
-    return "\n".join(lines)
-
-
 def _parser() -> argparse.ArgumentParser:
-    stages = "\n".join(f"  {name:14}{text}" for name, text in STAGES.items())
+    listed = "\n".join(f"  {name:14}{text}" for name, text in STAGES.items())
     beside = "\n".join(f"  {name:20}{tools.text(name)}" for name in tools.names())
     parser = argparse.ArgumentParser(
         prog="python -m ffhq_uv",
         description="FFHQ-UV-Interpolate, as a program. `dvc repro` runs its stages in order.",
-        epilog=EPILOG.format(stages=stages, tools=beside),
+        epilog=EPILOG.format(stages=listed, tools=beside),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", metavar="COMMAND", help="a stage or a tool, see below; `COMMAND --help` explains it")

@@ -29,13 +29,16 @@ def backend(name: str) -> Backend:
     return {"local": local(2), "serial": SERIAL}[name]
 
 
-@pytest.fixture(scope="module", params=["serial", "local", "dask", "ray"])
+PROCESSES = [pytest.param(name, marks=pytest.mark.slow) for name in ("local", "dask", "ray")]
+
+
+@pytest.fixture(scope="module", params=["serial", *PROCESSES])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     with Engine(backend(request.param)) as engine:
         yield engine
 
 
-mortal = pytest.mark.parametrize("engine", ["local", "dask", "ray"], indirect=True)
+mortal = pytest.mark.parametrize("engine", PROCESSES, indirect=True)
 """Engines whose workers may die."""
 
 
@@ -83,7 +86,6 @@ def test_a_worker_serves_many_jobs(engine: Engine) -> None:
     assert len(processes) <= 2
 
 
-@pytest.mark.slow
 @mortal
 def test_a_job_whose_worker_dies_once_is_done(engine: Engine, tmp_path: Path) -> None:
     todo = [jobs.Deadly(number, tmp_path, times=int(number == 7)) for number in range(20)]
@@ -91,7 +93,6 @@ def test_a_job_whose_worker_dies_once_is_done(engine: Engine, tmp_path: Path) ->
     assert sorted(outcome.result for outcome in outcomes if outcome.result is not None) == list(range(20))
 
 
-@pytest.mark.slow
 @mortal
 def test_only_the_job_that_kills_is_given_up(engine: Engine, tmp_path: Path) -> None:
     todo = [jobs.Deadly(number, tmp_path, times=99 * (number in {3, 4})) for number in range(12)]

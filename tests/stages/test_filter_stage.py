@@ -18,7 +18,8 @@ from ffhq_uv.selection.filter import borderline, judge
 from ffhq_uv.stages.filter import CELL, SHOWN
 from ffhq_uv.store.bounds import read_bounds
 
-INPUTS = ("data/archives", "data/samples.parquet", "data/measurements.parquet")
+TABLES = ("data/samples.parquet", "data/truth.parquet", "data/measurements.parquet")
+INPUTS = ("data/archives", *TABLES)
 
 
 def test_the_bounds_that_it_writes_make_its_verdicts(small_run: Path) -> None:
@@ -40,6 +41,16 @@ def test_the_sheet_shows_published_maps_from_both_sides_of_every_bound(small_run
         uv_map = Image.fromarray(read_uv_map(small_run / "data/archives", maps[ids[0]]))
         expected = np.asarray(uv_map.resize((CELL, CELL), Image.Resampling.LANCZOS))
         np.testing.assert_array_equal(sheet[row * CELL : (row + 1) * CELL, MARGIN : MARGIN + CELL], expected)
+
+
+def test_tables_are_enough_to_filter(
+    copied: Callable[..., Path], small_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copied(*TABLES)
+    assert run(folder, "filter") == [0]
+    assert "borderline.png shows no published maps: data/archives is not here" in capsys.readouterr().out
+    for name in ("data/kept.parquet", "data/dropped.parquet", "reports/filter.json", "plots/filter.png"):
+        assert (folder / name).read_bytes() == (small_run / name).read_bytes()
 
 
 def test_moving_the_normalisation_measures_nothing_again(copied: Callable[..., Path], small_run: Path) -> None:

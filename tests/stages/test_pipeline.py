@@ -122,7 +122,7 @@ def test_the_number_of_workers_changes_no_byte(small_run: Path, copied: Callable
 def test_a_tighter_filter_keeps_fewer_and_one_that_keeps_nobody_stops(
     copied: Callable[..., Path], small_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = copied("data/archives/truth.parquet", "data/samples.parquet", "data/measurements.parquet")
+    folder = copied("data/truth.parquet", "data/samples.parquet", "data/measurements.parquet")
     kept = []
     for override in ("filter=off", "filter=published", "filter=strict"):
         assert run(folder, "filter", overrides=(override,)) == [0]

@@ -25,6 +25,7 @@ from ffhq_uv.config import read
 from ffhq_uv.source.report import planned
 
 LATENTS = "dataset/ffhq-uv/face-latents"
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

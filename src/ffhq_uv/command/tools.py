@@ -31,6 +31,20 @@ def text(tool: str) -> str:
     return described.partition("\n")[0].partition(": ")[2]
 
 
+def words(tool: str) -> list[str]:
+    """The names of a tool's words, out of its file; the tool is not imported."""
+    tree = ast.parse((FOLDER / f"{_module(tool)}.py").read_text())
+    declared = next((node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Words"), None)
+    fields = declared.body if declared else []
+    return [
+        field.target.id
+        for field in fields
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and "ClassVar" not in ast.unparse(field.annotation)
+    ]
+
+
 def run(tool: str, words: Sequence[str], params: Path | None) -> None:
     """Run a tool with its words, and overrides of the configuration (from ``params``, or conf/) where it reads one.
 

@@ -65,9 +65,8 @@ def run(config: Config) -> None:
         for normalise in COLUMNS
     )
     files.write_csv(files.PLOTS / "skin_tone.csv", tones)
-    known = files.NORMALISED_TRUTH if files.NORMALISED_CODES.exists() else files.TRUTH
-    if known.exists():
-        metrics["truth"] = _agreement(verdicts, criteria, files.read_table(known))
+    if not (truth := files.read_table(files.TRUTH)).is_empty():
+        metrics["truth"] = _agreement(verdicts, criteria, truth)
     ours = tones.filter(pl.col("normalise") == config.filter.bs_error.normalise)
     metrics["skin_tone_kept_share"] = dict(ours.select("skin_tone", "kept_share").iter_rows())
     files.write_report("filter", metrics)
@@ -77,6 +76,8 @@ def run(config: Config) -> None:
     draw(measurements, measured, criteria, kept["id"], tones)
     labels = [f"{name}\n{side}" for name in (criterion.name for criterion in criteria) for side in BORDERLINE]
     contact_sheet(files.PLOTS / "borderline.png", _borderline(verdicts, criteria, limits(config)), CELL, labels)
+    if not files.ARCHIVES.exists():
+        print(f"{files.PLOTS / 'borderline.png'} shows no published maps: {files.ARCHIVES} is not here")
     print(f"kept {metrics['kept']:,} of {metrics['in']:,} samples, {metrics['failed']:,} failed before")
 
 

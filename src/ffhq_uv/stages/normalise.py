@@ -59,6 +59,8 @@ rounds    further ones against the smile
 happy     whether the face still is; null where nobody was asked
 part      of the work: the file with its codes, and its place there
 """
+UNKNOWN = pl.DataFrame(schema={"id": pl.String})
+"""The truth where nobody knows it."""
 OWN = ("edits", "moved", "rounds", "happy")
 """Columns that the samples keep beside those of the index."""
 
@@ -85,6 +87,8 @@ def run(config: Config) -> None:
             (out / files.EMPTY).write_text(f"normalise=off: the codes are those of {files.SAMPLE_CODES}\n")
         with files.replacing(files.SAMPLES) as partly:
             shutil.copyfile(files.INDEX, partly)
+        published = files.PUBLISHED_TRUTH
+        files.write_table(files.TRUTH, files.read_table(published) if published.exists() else UNKNOWN)
         files.write_report("normalise", {})
         return
     check(config)
@@ -102,6 +106,7 @@ def run(config: Config) -> None:
             return
         samples = _samples(people, rows)
         check_failures(samples["reason"], config.failures.max_share, "normalise")
+        known = UNKNOWN
         report = counts(samples, [edit.name for edit in build_procedure(config.normalise).edits])
         with files.replacing_directory(files.NORMALISED) as out:
             store(out / files.NORMALISED_CODES.name, len(samples), len(VIEWS), partial(_codes, run.work, samples))
@@ -112,9 +117,10 @@ def run(config: Config) -> None:
                 before = stored(files.REFERENCE_CODES)[people["row"].to_numpy()[good], 0]
                 fronts = whole(stored(out / files.NORMALISED_CODES.name)[good])[:, FRONT]
                 ids = samples["id"].filter(good).to_list()
-                files.write_table(out / files.NORMALISED_TRUTH.name, truth(ids, fronts))
+                known = truth(ids, fronts)
                 report["truth"] = agreement(before, fronts)
         files.write_table(files.SAMPLES, samples.drop("part", "place"))
+        files.write_table(files.TRUTH, known)
         files.write_report("normalise", report)
     print(f"normalised {samples['reason'].null_count():,} of {len(samples):,} people")
 

@@ -19,7 +19,6 @@ from ffhq_uv.store.written import check_replaceable, remember
 
 ARCHIVES = Path("data/archives")
 TOPO_ASSETS = ARCHIVES / "topo_assets"
-TRUTH = ARCHIVES / "truth.parquet"
 MANIFEST = Path("data/manifest.json")
 CHAIN = Path("data/chain.json")
 CHECKPOINTS = Path("data/checkpoints.json")
@@ -29,12 +28,14 @@ REFERENCE_INDEX = Path("data/reference-index.parquet")
 LATENTS = Path("data/latents")
 SAMPLE_CODES = LATENTS / "ffhq-uv.npy"
 SAMPLES = Path("data/samples.parquet")
+TRUTH = Path("data/truth.parquet")
+"""What is really wrong with which sample, where that is known: in the studio; elsewhere it has no rows."""
+PUBLISHED_TRUTH = ARCHIVES / TRUTH.name
 NORMALISED = Path("data/normalised")
 EMPTY = "empty.txt"
 """In a folder of DVC's that this run leaves empty: says why; of an empty one DVC warns at every turn."""
 NORMALISED_CODES = NORMALISED / SAMPLE_CODES.name
 NORMALISED_ATTRIBUTES = NORMALISED / "attributes.npy"
-NORMALISED_TRUTH = NORMALISED / "truth.parquet"
 DATA_SET = Path("data/ffhq-uv")
 REFERENCE_CODES = LATENTS / "reference.npy"
 MEASUREMENTS = Path("data/measurements.parquet")
