@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dvc.api
+import polars as pl
 import pytest
 import yaml
 from tests.small_run import SMALL
@@ -93,6 +95,34 @@ def test_the_quality_table_is_what_dvc_shows_and_a_plain_run_leaves_git_alone(pr
     call(project, "git", "commit", "--quiet", "--message", "results")
     call(project, "dvc", "repro", "--force", "--single-item", "measure")
     assert call(project, "git", "status", "--short") == ""
+
+
+def test_two_runs_are_compared_in_a_few_lines_and_plots_are_drawn(project: Path) -> None:
+    shown = call(project, "dvc", "metrics", "diff", "--all").splitlines()
+    assert len(shown) <= 9
+    assert max(map(len, shown)) <= 100
+    call(project, "dvc", "plots", "show")
+    assert (project / "dvc_plots/index.html").stat().st_size > 0
+    shutil.rmtree(project / "dvc_plots")
+
+
+def test_others_get_the_data_set_from_a_remote(project: Path, tmp_path: Path) -> None:
+    call(project, "dvc", "remote", "add", "--default", "store", str(tmp_path / "store"))
+    call(project, "dvc", "push", "data/ffhq-uv-interpolate", "data/kept.parquet")
+    call(project, "git", "commit", "--quiet", "--all", "--message", "a remote")
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    call(theirs, "dvc", "get", str(project), "data/ffhq-uv-interpolate", "--out", "got")
+    made = sorted(path.name for path in (project / "data/ffhq-uv-interpolate").rglob("*.png"))
+    assert sorted(path.name for path in (theirs / "got").rglob("*.png")) == made
+    call(theirs, "git", "init", "--quiet")
+    call(theirs, "dvc", "init", "--quiet")
+    call(theirs, "dvc", "import", "--quiet", str(project), "data/ffhq-uv-interpolate", "--out", "imported")
+    assert (theirs / "imported.dvc").exists()
+    assert sorted(path.name for path in (theirs / "imported").rglob("*.png")) == made
+    with dvc.api.open("data/kept.parquet", str(project), mode="rb") as kept:
+        assert pl.read_parquet(kept.read())["id"].to_list()
+    assert "metrics/FFHQ-UV.json" in dvc.api.metrics_show(repo=str(project))
 
 
 def test_another_filter_is_tried_where_the_tables_are_and_the_archives_are_not(project: Path) -> None:
