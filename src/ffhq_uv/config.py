@@ -81,6 +81,7 @@ class StudioSource(Section):
     reference: Count
     map_size: Count
     flow: bool
+    reference_images: UserPath | None
 
 
 class PublishedSource(Section):
@@ -97,6 +98,7 @@ class PublishedSource(Section):
     samples: int | tuple[str, ...] | None
     exclude: tuple[str, ...]
     lock: UserPath | None
+    reference_images: UserPath | None
 
     @field_validator("parts")
     @classmethod

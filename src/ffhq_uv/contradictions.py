@@ -26,6 +26,11 @@ def contradictions(config: Config) -> Iterator[str]:
     for axis in classify.also:
         if axis.column not in RECORDED:
             yield f"classify.also: no recorded number {axis.column!r}; there are: {', '.join(RECORDED)}"
+    if config.source.reference_images is not None and config.identity.name == "coefficients":
+        yield (
+            "source.reference_images: identity=coefficients measures heads, and pictures have none; choose "
+            "identity=arcface, onnx, dlib or dct, or leave it null"
+        )
     if interpolate.weights in ("beta", "half") and interpolate.parents != 2:
         yield (
             f"interpolate.weights: {interpolate.weights} is for two parents, and interpolate.parents is "

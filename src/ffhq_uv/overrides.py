@@ -6,7 +6,7 @@ import os
 import re
 
 PLACES = re.compile(
-    r"(source\.(url|dataset|dataset_project|topo_assets|checkpoints|lock)|checkpoints|pull\.downloads|\w+\.checkpoint)"
+    r"(source\.(url|dataset|dataset_project|topo_assets|checkpoints|lock|reference_images)|checkpoints|pull\.downloads|\w+\.checkpoint)"
 )
 """Keys whose values are paths or URLs."""
 

@@ -107,8 +107,8 @@ def build_expression(config: settings.Config) -> Expression:
     return lambda fronts, geometry, recorded: recorded
 
 
-def build_identity(config: settings.Config, analysis: Analysis) -> Encoder:
-    """The encoder of identities that a configuration names, beside this analysis."""
+def build_identity(config: settings.Config, analysis: Analysis | None) -> Encoder:
+    """The encoder of identities that a configuration names, beside this analysis, or of pictures that none knows."""
     match config.identity:
         case settings.ArcFace(checkpoint=checkpoint, device=device):
             return OfAlignedFaces(build_finder(config, analysis), ArcFace(checkpoint, device))
@@ -121,12 +121,16 @@ def build_identity(config: settings.Config, analysis: Analysis) -> Encoder:
             return OfFoundFaces(landmarks, DlibFaceEncoder(packaged.FACE_RECOGNISER.checked()))
         case settings.Identity(name="dct"):
             return OfPictures(dct_embedding)
+    if analysis is None:
+        raise settings.ConfigError(f"identity={config.identity.name} needs heads, and pictures have none")
     return OfHeads(analysis)
 
 
-def build_finder(config: settings.Config, analysis: Analysis) -> Finder:
+def build_finder(config: settings.Config, analysis: Analysis | None) -> Finder:
     """What finds the five points of faces beside this analysis."""
     match analysis:
+        case None:
+            return DetectedPoints(config.checkpoints)
         case Deep3DAnalysis(points=points):
             return points
         case RecordedAnalysis():

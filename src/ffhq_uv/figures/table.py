@@ -22,6 +22,12 @@ PUBLISHED: dict[str, Row] = {
 }
 """The published table, by data set."""
 
+PICTURES, INVERTED = (
+    "its own pictures",
+    "its people as inverted (source.reference_images=FOLDER takes its own pictures)",
+)
+"""Whose identities the row FFHQ is measured by."""
+
 REPORTED = {"FFHQ": "reference", "FFHQ-UV": "ffhq_uv", "FFHQ-UV-Interpolate": "ffhq_uv_interpolate"}
 """Of every data set: its key in reports/quality.json."""
 
@@ -39,6 +45,11 @@ def table_rows(quality: Mapping[str, Any]) -> dict[str, Row]:
             name: round(figure, DIGITS.get(name, 0)) for name, figure in found.items() if figure is not None
         }
     return rows
+
+
+def beneath(quality: Mapping[str, Any]) -> str:
+    """The line below the table: whose spread its first row is, out of reports/quality.json."""
+    return f"FFHQ: {quality['reference'].get('of', INVERTED)}; ID std by identity={quality['encoder']}"
 
 
 def markdown(rows: Mapping[str, Mapping[str, Any]]) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ffhq_uv.config import Config
 from ffhq_uv.figures.balance import draw_balance
 from ffhq_uv.figures.quality import draw_quality
-from ffhq_uv.figures.table import markdown, table_rows
+from ffhq_uv.figures.table import INVERTED, PICTURES, beneath, markdown, table_rows
 from ffhq_uv.quality.identity_std import identity_std, identity_std_bootstrap
 from ffhq_uv.quality.interval import mean_interval
 from ffhq_uv.quality.tone_class import ita_class, lightest_first
@@ -37,7 +37,8 @@ def run(config: Config) -> None:
     reference = _spread(_measured(files.REFERENCE), config.seed)
     quality: dict[str, Any] = {
         "encoder": config.identity.name,
-        "reference": _row(_measured(files.REFERENCE), reference, config.seed),
+        "reference": {"of": PICTURES if config.source.reference_images else INVERTED}
+        | _row(_measured(files.REFERENCE), reference, config.seed),
         "ffhq_uv": _row(source, reference, config.seed),
         "kept": _row(kept, reference, config.seed),
         "ffhq_uv_interpolate": _row(new, reference, config.seed),
@@ -60,7 +61,7 @@ def run(config: Config) -> None:
     }
     files.write_report("categories", {by: _counts(table) for by, table in balances.items()})
     draw_balance(balances)
-    print(markdown(rows))
+    print(markdown(rows), beneath(quality), sep="\n")
 
 
 def _row(measured: pl.DataFrame, reference: Spread | None, seed: int) -> dict[str, float | int | None]:

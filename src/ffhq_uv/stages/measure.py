@@ -17,6 +17,7 @@ import torch
 
 from ffhq_uv.archive.writing import sample_files, write_face_latents, write_meta_info, write_uv_map
 from ffhq_uv.chain.chain import SCHEMA, build
+from ffhq_uv.chain.photographed import photographed, pictures
 from ffhq_uv.chain.recorded import check_records, with_expressions
 from ffhq_uv.checkpoints.needs import check
 from ffhq_uv.config import Config
@@ -51,6 +52,19 @@ class Shard:
         ]
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """Some of FFHQ's own pictures, which stand for the people before: their paths in a folder."""
+
+    folder: Path
+    ids: list[str]
+    label: str = files.REFERENCE.stem
+
+    def ones(self) -> list[Pictures]:
+        """A shard for every picture."""
+        return [Pictures(self.folder, [id]) for id in self.ids]
+
+
 def run(config: Config) -> None:
     """Measure both data sets; a sample that cannot be measured keeps its row, with the reason."""
     check(config)
@@ -59,7 +73,9 @@ def run(config: Config) -> None:
     samples, reference = (with_expressions(config, index) for index in (samples, reference))
     size = config.engine.shard
     codes = sample_codes()
-    shards = [*_shards(samples, codes, size), *_shards(reference, files.REFERENCE_CODES, size)]
+    folder = config.source.reference_images
+    people = _shards(reference, files.REFERENCE_CODES, size) if folder is None else _pictures(folder, size)
+    shards = [*_shards(samples, codes, size), *people]
     with running("measure", config, SCHEMA) as run:
         measured = run.rows(partial(_measure, config), shards)
         if measured is None:
@@ -69,7 +85,8 @@ def run(config: Config) -> None:
             (samples, measured[:count], codes, files.MEASUREMENTS),
             (reference, measured[count:], files.REFERENCE_CODES, files.REFERENCE),
         ):
-            table = pl.concat([rows, _unread(index)]).sort("id").rechunk()
+            unread = rows.clear() if index is reference and folder is not None else _unread(index)
+            table = pl.concat([rows, unread]).sort("id").rechunk()
             check_failures(table["reason"], config.failures.max_share, f"measure: {source.stem}")
             files.write_table(out, table)
         with files.replacing_directory(files.DATA_SET) as out:
@@ -93,12 +110,21 @@ def _shards(index: pl.DataFrame, codes: Path, size: int) -> Iterator[Shard]:
         yield Shard(codes, part["row"].to_list(), part["id"].to_list(), part["expression"].to_list())
 
 
+def _pictures(folder: Path, size: int) -> Iterator[Pictures]:
+    names = pictures(folder)
+    for start in range(0, len(names), size):
+        yield Pictures(folder, names[start : start + size])
+
+
 def _unread(index: pl.DataFrame) -> pl.DataFrame:
     """The rows of samples that could not be read."""
     return pl.DataFrame(index.filter(pl.col("reason").is_not_null()).select("id", "reason").to_dicts(), SCHEMA)
 
 
-def _measure(config: Config, work: Work, shard: Shard) -> tuple[pl.DataFrame, list[Path]]:
+def _measure(config: Config, work: Work, shard: Shard | Pictures) -> tuple[pl.DataFrame, list[Path]]:
+    if isinstance(shard, Pictures):
+        people = photographed(config, shard.folder, shard.ids)
+        return pl.DataFrame([person.row() for person in people], SCHEMA), []
     chain = build(config)
     with phase("decode"):
         latents = torch.from_numpy(whole(stored(shard.codes)[shard.rows]))

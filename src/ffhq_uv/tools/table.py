@@ -6,13 +6,15 @@ import json
 from typing import Any
 
 from ffhq_uv.command.words import Words
-from ffhq_uv.figures.table import PUBLISHED, markdown
+from ffhq_uv.figures.table import PUBLISHED, beneath, markdown
 from ffhq_uv.store import files
 
 
 def run(words: Words) -> None:
     """Print the table. Raises FileNotFoundError before the first `dvc repro`."""
     print(markdown({data_set: _row(data_set) for data_set in PUBLISHED}))
+    if (report := files.REPORTS / "quality.json").exists():
+        print(beneath(json.loads(report.read_text())))
 
 
 def _row(data_set: str) -> dict[str, Any]:

@@ -1,0 +1,51 @@
+"""The people before as FFHQ shows them: identities of its own pictures, in place of faces drawn from inverted codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from ffhq_uv import config as settings
+from ffhq_uv.chain.build import build_identity
+from ffhq_uv.chain.chain import Sample
+from ffhq_uv.chain.encoders import Encoder
+from ffhq_uv.faults import PassingError
+from ffhq_uv.formats.photographs import SUFFIXES, PhotographError, read_photograph
+
+
+def pictures(folder: Path) -> list[str]:
+    """The pictures below a folder, by their paths in it. Raises FileNotFoundError where there are none."""
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not found:
+        raise FileNotFoundError(f"source.reference_images: no pictures below {folder}")
+    return found
+
+
+def photographed(config: settings.Config, folder: Path, names: Sequence[str]) -> list[Sample]:
+    """Identity embeddings of aligned pictures, each by itself, whatever its size."""
+    return [_person(_encoder(config), folder, name) for name in names]
+
+
+def _person(encoder: Encoder, folder: Path, name: str) -> Sample:
+    try:
+        picture = read_photograph((folder / name).read_bytes(), name)
+    except PhotographError as error:
+        return Sample(name, str(error))
+    except OSError as error:
+        raise PassingError(f"{folder / name}: {error.strerror or error}") from error
+    height, width = picture.shape[:2]
+    if height != width:
+        return Sample(name, f"not_aligned: {width} x {height} pixels, a square as FFHQ publishes them expected")
+    face = torch.from_numpy(picture)[None, None]
+    who = encoder(face, torch.zeros(1, 1, 18, 512), [name], None)
+    if who.reasons[0] is not None:
+        return Sample(name, who.reasons[0])
+    return Sample(name, None, {"note": who.notes[0], "identity": who.vectors[0].tolist()})
+
+
+@lru_cache(maxsize=1)
+def _encoder(config: settings.Config) -> Encoder:
+    return build_identity(config, None)
