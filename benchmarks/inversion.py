@@ -3,7 +3,7 @@
     python benchmarks/inversion.py [--rounds 5]
 
 Random weights in the published container; one face of 256 x 256; one thread, as a worker of the pipeline has. Both
-are run in turns in one process, with the allocator that keeps freed memory (`generator.stylegan2.allocator`), and the
+are run in turns in one process, with the allocator that keeps freed memory (`networks.allocator`), and the
 least process time of the rounds counts. The peak memory is that of a process of its own that reads the container, with
 the encoder alone, and encodes eight faces.
 """
@@ -11,7 +11,6 @@ the encoder alone, and encodes eight faces.
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
@@ -25,11 +24,12 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests/inversion"))
 
 import e4e_by_rule
 
+from analysis import peak_memory
 from ffhq_uv.engine.worker import one_thread
-from ffhq_uv.generator.stylegan2.allocator import keep_freed_memory
 from ffhq_uv.inversion.e4e import E4EEncoder
 from ffhq_uv.inversion.e4e_network import Encoder4Editing
 from ffhq_uv.networks import inference
+from ffhq_uv.networks.allocator import keep_freed_memory
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -63,10 +63,9 @@ def compare(path: Path, rounds: int) -> None:
 def remember(path: Path) -> None:
     """Print the peak memory of reading the container and encoding."""
     encoder = E4EEncoder(path, "cpu")
-    read = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    read = peak_memory()
     encoder(torch.zeros(8, 256, 256, 3, dtype=torch.uint8))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"peak memory {peak / 2**20:.2f} GiB ({read / 2**20:.2f} once the file was read)")
+    print(f"peak memory {peak_memory() / 1024:.2f} GiB ({read / 1024:.2f} once the file was read)")
 
 
 def main() -> None:

@@ -60,9 +60,9 @@ def drawer(variant: str, size: int):  # type: ignore[no-untyped-def]
     """A function that draws a [1, 3, size, size] image of codes."""
     import torch
 
-    from ffhq_uv.generator.stylegan2.allocator import keep_freed_memory
-    from ffhq_uv.generator.stylegan2.native import native
     from ffhq_uv.generator.stylegan2.synthesis import SynthesisNetwork
+    from ffhq_uv.networks.allocator import keep_freed_memory
+    from ffhq_uv.networks.native import native
 
     if variant != "straight":
         keep_freed_memory()

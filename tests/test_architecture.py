@@ -15,7 +15,6 @@ ROOT = (
     "faults",
     "geometry",
     "kernel",
-    "networks",
     "overrides",
     "repository",
     "secrecy",
@@ -64,9 +63,13 @@ ROOMS = {
     "archive": set(),
     "download": set(),
     "engine": set(),
+    "networks": set(),
     "formats": set(),
 }
-"""Of each room: the rooms that it may import, beside `formats` and the files of the package's root."""
+"""Of each room: the rooms that it may import, beside `formats`, `networks` and the files of the package's root."""
+
+LOWEST = ("formats", "networks")
+"""Rooms that every room may import; each those before it."""
 
 GROUPS = {
     "<faces>": {
@@ -81,7 +84,9 @@ GROUPS = {
 def allowed(room: str) -> set[str]:
     """What a room may import: its row of the table, what every room may, and itself."""
     named = ROOMS[room]
-    return {room, "formats", *ROOT, *named, *(inner for group in named & GROUPS.keys() for inner in GROUPS[group])}
+    groups = {inner for group in named & GROUPS.keys() for inner in GROUPS[group]}
+    below = LOWEST[: LOWEST.index(room)] if room in LOWEST else LOWEST
+    return {room, *below, *ROOT, *named, *groups}
 
 
 def imported(module: Path) -> set[str]:

@@ -10,7 +10,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ffhq_uv.networks import BATCH, WeightsError, portions, read_state, usable_device, with_weights
+from ffhq_uv.networks import (
+    BATCH,
+    WeightsError,
+    folded,
+    portions,
+    quickened,
+    read_state,
+    usable_device,
+    with_weights,
+)
+from ffhq_uv.networks.layers import Winograd
 
 
 class Small(nn.Module):
@@ -134,3 +144,35 @@ def test_a_device_that_is_not_here_is_named(name: str) -> None:
     with pytest.raises(ValueError, match=rf"device '{name}' is not here \(.*\); choose cpu") as caught:
         usable_device(name)
     assert "\n" not in str(caught.value)
+
+
+class Several(nn.Module):
+    """Convolutions that Winograd's way serves, with and without a ReLU after them, and some that it does not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 32, 3, padding=1)
+        self.second = nn.Conv2d(32, 64, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(64)
+        self.prelu = nn.PReLU(64)
+        self.third = nn.Conv2d(64, 32, 3, padding=1)
+        self.halving = nn.Conv2d(32, 32, 3, stride=2, padding=1)
+        self.relu = nn.ReLU()
+        self.wide = nn.Conv2d(32, 96, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.third(self.prelu(self.norm(self.second(self.first(x)))))
+        return self.wide(self.relu(self.halving(x)))  # type: ignore[no-any-return]
+
+
+def test_the_quick_layers_compute_what_the_plain_ones_do() -> None:
+    torch.manual_seed(3)
+    network = Several().eval().requires_grad_(False)
+    network.norm.running_mean.uniform_(-1, 1)
+    network.norm.running_var.uniform_(0.5, 2)
+    network.prelu.weight.uniform_(-0.5, 1.5)
+    x = torch.randn(2, 3, 19, 30)
+    plain = network(x)
+    quick = quickened(folded(network), torch.device("cpu"), channels=64)
+    assert [name for name, layer in quick.named_children() if isinstance(layer, Winograd)] == ["second", "third"]
+    torch.testing.assert_close(quick(x), plain, atol=1e-4, rtol=1e-4)

@@ -19,9 +19,9 @@ from ffhq_uv.__main__ import main
 from ffhq_uv.generator.stylegan2 import StyleGAN2Generator, to_uint8, to_uint8_truncated, write_checkpoint
 from ffhq_uv.generator.stylegan2.checkpoints import Checkpoint
 from ffhq_uv.generator.stylegan2.compiled import compiled
-from ffhq_uv.generator.stylegan2.native import _built, native
 from ffhq_uv.generator.stylegan2.noise import published_noise, set_noise
 from ffhq_uv.geometry import VIEWS
+from ffhq_uv.networks.native import _built, native
 from ffhq_uv.tools.faces import make_faces
 
 CHANNELS = {4 << step: 4 for step in range(9)}  # 18 style inputs, as published, but narrow

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -14,9 +16,9 @@ from torch import Tensor
 
 from ffhq_uv.generator.stylegan2.checkpoints import Checkpoint
 from ffhq_uv.generator.stylegan2.convolution import UpConvolution, upsample_image
-from ffhq_uv.generator.stylegan2.native import native
 from ffhq_uv.generator.stylegan2.synthesis import SynthesisNetwork
-from ffhq_uv.generator.stylegan2.winograd import winograd_kernel
+from ffhq_uv.networks.native import native
+from ffhq_uv.networks.winograd import winograd_kernel
 
 MANY_CHANNELS = {4: 160, 8: 144, 16: 128, 32: 320, 64: 64}  # activations scaled
 FEW_CHANNELS = {4: 16, 8: 12, 16: 8, 32: 32, 64: 32, 128: 3}  # kernels scaled
@@ -104,16 +106,20 @@ def test_the_native_layer_is_the_convolution_and_what_follows(
     def normal(*shape: int) -> Tensor:
         return torch.randn(shape, generator=generator)
 
-    x = normal(samples, inputs, 4 * rows, 4 * columns)
+    height, width = 4 * rows, 4 * columns
+    if not up:  # whose last tiles need not be whole
+        height, width = height - seed % 4, width - seed // 4 % 4
+    x = normal(samples, inputs, height, width)
     weight, styles, norms = normal(outputs, inputs, 3, 3), normal(samples, inputs), normal(samples, outputs)
-    bias, noise = normal(outputs), normal(*((8 if up else 4) * size for size in (rows, columns)))
+    bias, noise = normal(outputs), normal((1 + up) * height, (1 + up) * width)
     kernel = winograd_kernel(weight, dtype, library.panel, up=up)
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(threads)
-        result = library.convolve(x, styles, kernel, norms, noise, bias, up=up, clamp=9.0)
+        layer = partial(library.convolve, x, kernel, bias, slopes=torch.full_like(bias, 0.2), up=up, clamp=9.0)
+        result = layer(styles=styles, norms=norms, noise=noise)
         torch.set_num_threads(1)
-        assert torch.equal(library.convolve(x, styles, kernel, norms, noise, bias, up=up, clamp=9.0), result)
+        assert torch.equal(layer(styles=styles, norms=norms, noise=noise), result)
     finally:
         torch.set_num_threads(before)
     expected = convolved(x * styles[:, :, None, None], weight, up=up)

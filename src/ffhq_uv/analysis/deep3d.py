@@ -22,7 +22,7 @@ from ffhq_uv.analysis.skin import eye_margin, masks
 from ffhq_uv.camera import Alignment
 from ffhq_uv.formats.published import DEEP3D, MODEL, MODEL_POINTS, PARSING
 from ffhq_uv.geometry import Geometry
-from ffhq_uv.networks import folded, inference, usable_device
+from ffhq_uv.networks import folded, inference, quickened, usable_device
 
 
 class Deep3DAnalysis:
@@ -59,7 +59,7 @@ class Deep3DAnalysis:
         self._refine = Refiner(self.model) if refine else None
         self.points = DetectedPoints(checkpoints, fallback, correction)
         self._model_points = load_model_points(topo_assets / MODEL_POINTS)
-        self._network = folded(load_deep3d(checkpoints / DEEP3D)).to(self._device)
+        self._network = quickened(folded(load_deep3d(checkpoints / DEEP3D)), self._device, channels=128)
         self._parser = FaceParser(checkpoints / PARSING, device, precision)
         for basis, layer in (("identity", "0"), ("expression", "1.0")):
             predicted = self._network.get_parameter(f"final_layers.{layer}.bias").shape[0]

@@ -16,18 +16,21 @@ EYE_MARGIN = 11
 
 def masks(classes: NDArray[np.uint8], margin: int = EYE_MARGIN) -> NDArray[np.bool_]:
     """Skin, eyes and mouth bool [3, V, H, W] of parsed classes uint8 [V, H, W]; none overlaps another."""
-    views = [(skin_mask(view, margin), eye_mask(view, margin), mouth_mask(view)) for view in classes]
-    return np.stack(views, axis=1)
+    found = np.empty((3, *classes.shape), np.bool_)
+    for at, view in enumerate(classes):
+        face, around = _is_one_of(view, SKIN), _around_eyes(view, margin)
+        found[:, at] = face & ~around, face & around, mouth_mask(view)
+    return found
 
 
 def skin_mask(classes: NDArray[np.uint8], margin: int = EYE_MARGIN) -> NDArray[np.bool_]:
     """Skin bool [H, W] of parsed classes uint8 [H, W], as upstream's step 4 takes it: face without eyes."""
-    return np.isin(classes, SKIN) & ~_around_eyes(classes, margin)
+    return _is_one_of(classes, SKIN) & ~_around_eyes(classes, margin)
 
 
 def eye_mask(classes: NDArray[np.uint8], margin: int = EYE_MARGIN) -> NDArray[np.bool_]:
     """Eyes and what is around them bool [H, W]: the pixels of the face that `skin_mask` leaves out."""
-    return np.isin(classes, SKIN) & _around_eyes(classes, margin)
+    return _is_one_of(classes, SKIN) & _around_eyes(classes, margin)
 
 
 def mouth_mask(classes: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -36,8 +39,15 @@ def mouth_mask(classes: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 
 def _around_eyes(classes: NDArray[np.uint8], margin: int) -> NDArray[np.bool_]:
-    eyes = np.isin(classes, EYES).astype(np.uint8)
-    return np.asarray(cv2.dilate(eyes, np.ones((margin, margin), np.uint8)), np.bool_)
+    eyes = _is_one_of(classes, EYES).view(np.uint8)
+    return cv2.dilate(eyes, np.ones((margin, margin), np.uint8)).view(np.bool_)
+
+
+def _is_one_of(classes: NDArray[np.uint8], wanted: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Quicker than `numpy.isin`: a table of 256 answers."""
+    answers = np.zeros(256, np.bool_)
+    answers[list(wanted)] = True
+    return answers[classes]
 
 
 def eye_margin(size: int) -> int:

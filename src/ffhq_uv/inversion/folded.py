@@ -1,8 +1,8 @@
 """The e4e encoder made quick: the same numbers (to rounding) as `e4e_network`, from the same weights.
 
 - Features lie channels last, so a 1 x 1 convolution is a matrix product and the channels of a place are neighbours.
-- A normalisation after a convolution is part of its weights; one before it, whose padding is zero after the
-  normalisation, is one multiplication and addition.
+- A normalisation is part of the weights of the convolution before or after it.
+- The 3 x 3 convolutions of the body go Winograd's way (`ffhq_uv.networks.winograd`).
 - The heads of a level look at the same features: their first convolution is one matrix product for all of them, the
   others are a batch of products over the gathered 3 x 3 places. Nine tenths of the weights are theirs; they are stored
   in the order in which the product reads them, which a convolution would have to rearrange in every call.
@@ -29,6 +29,12 @@ from ffhq_uv.inversion.e4e_network import (
     enlarged,
     shared_and_own,
 )
+from ffhq_uv.networks.layers import Winograd, available, suits
+
+WINOGRAD = 256
+"""Input channels up to which Winograd's way pays: more of them come with images of 16 x 16."""
+LEAST_SCALE = 1e-6
+"""Of a normalisation that is part of a convolution's weights: a smaller factor is taken as this."""
 
 
 class FoldedEncoder(nn.Module):
@@ -38,7 +44,6 @@ class FoldedEncoder(nn.Module):
         super().__init__()
         conv, norm, slope = _layers(network.input_layer)
         self._stem = nn.ParameterList(_frozen(*_folded(conv, norm), slope.weight))
-        self._blocks = nn.ModuleList(FoldedBlock(block) for block in _layers(network.body))
         self._lateral = nn.ParameterList(
             _frozen(*(part for layer in (network.latlayer1, network.latlayer2) for part in _as_matrix(layer)))
         )
@@ -47,6 +52,10 @@ class FoldedEncoder(nn.Module):
             self._heads.append(FoldedHeads([_layers(network.styles)[i] for i in heads]))
             for i in heads:
                 network.styles[i] = nn.Identity()  # a gigabyte is not held twice
+        self._blocks = nn.ModuleList()
+        for number, block in enumerate(_layers(network.body)):
+            self._blocks.append(FoldedBlock(block))
+            network.body[number] = nn.Identity()
 
     def forward(self, faces: Tensor) -> Tensor:
         """Codes [B, 18, 512], without the average latent, of faces [B, 3, 256, 256] (RGB, -1..1)."""
@@ -70,26 +79,17 @@ class FoldedBlock(nn.Module):
     def __init__(self, block: Block) -> None:
         super().__init__()
         before, first, slope, second, after, excite = _layers(block.res_layer)
-        scale = before.weight / (before.running_var + before.eps).sqrt()
-        shift = before.bias - before.running_mean * scale
+        self._first = _normalised(before, first, slope)
+        self._second = _convolution(*_folded(second, after), block.stride)
         self._stride = block.stride
-        self._before = nn.ParameterList(_frozen(scale[:, None, None], shift[:, None, None]))
-        self._first = nn.ParameterList(_frozen(first.weight, slope.weight))
-        self._second = nn.ParameterList(_frozen(*_folded(second, after)))
         self._excite = nn.ParameterList(_frozen(excite.fc1.weight.flatten(1), excite.fc2.weight.flatten(1)))
         shortcut = [] if block.shortcut_layer is None else _folded(*_layers(block.shortcut_layer))
         self._shortcut = nn.ParameterList(_frozen(*(part.flatten(1) if part.ndim == 4 else part for part in shortcut)))
 
     def forward(self, x: Tensor) -> Tensor:
         """As `Block.forward`."""
-        (scale, shift), (first, slope), (second, bias), (narrow, wide) = (
-            self._before,
-            self._first,
-            self._second,
-            self._excite,
-        )
-        y = functional.conv2d(torch.addcmul(shift, x, scale), first, padding=1)
-        y = functional.conv2d(functional.prelu(y, slope), second, bias, self._stride, padding=1)
+        narrow, wide = self._excite
+        y = self._second(self._first(x))
         gate = (_means(y) @ narrow.T).relu() @ wide.T
         shortcut = x[:, :, :: self._stride, :: self._stride]
         if len(self._shortcut):
@@ -124,6 +124,51 @@ class FoldedHeads(nn.Module):
             y = y.reshape(self._count, batch, side, side, WIDTH)
         y = torch.baddbmm(self._biases[-1], y.reshape(self._count, batch, WIDTH), self._weights[-1].transpose(1, 2))
         return y.transpose(0, 1)
+
+
+class Normalised(nn.Module):
+    """A normalisation, a 3 x 3 convolution and its PReLU, as they are."""
+
+    def __init__(self, scale: Tensor, shift: Tensor, weight: Tensor, slope: Tensor) -> None:
+        super().__init__()
+        self._before = nn.ParameterList(_frozen(scale[:, None, None], shift[:, None, None]))
+        self._conv = nn.ParameterList(_frozen(weight, slope))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features [B, inputs, H, W] to [B, outputs, H, W]."""
+        (scale, shift), (weight, slope) = self._before, self._conv
+        return functional.prelu(functional.conv2d(torch.addcmul(shift, x, scale), weight, padding=1), slope)
+
+
+def _normalised(norm: nn.BatchNorm2d, conv: nn.Conv2d, activation: nn.PReLU) -> Normalised | Winograd:
+    """A normalisation, a convolution and its PReLU, by Winograd's way where that pays.
+
+    The normalisation is then part of the weights, too: x · scale + shift, zero outside, is (x + shift / scale) · scale
+    with -shift / scale outside of x.
+    """
+    mean, variance = norm.running_mean, norm.running_var
+    assert mean is not None
+    assert variance is not None
+    scale = norm.weight / (variance + norm.eps).sqrt()
+    shift = norm.bias - mean * scale
+    library = available()
+    if library is None or not suits(conv, library) or conv.in_channels > WINOGRAD:
+        return Normalised(scale, shift, conv.weight, activation.weight)
+    scale = torch.where(scale.abs() < LEAST_SCALE, LEAST_SCALE, scale)
+    bias = (conv.weight.sum((2, 3)) * shift).sum(1)
+    return Winograd(library, conv.weight * scale[:, None, None], bias, activation.weight, -shift / scale)
+
+
+def _convolution(weight: Tensor, bias: Tensor, stride: int) -> nn.Conv2d | Winograd:
+    """A 3 x 3 convolution, by Winograd's way where that pays."""
+    outputs, inputs = weight.shape[:2]
+    with torch.device("meta"):
+        conv = nn.Conv2d(inputs, outputs, 3, stride, padding=1)
+    library = available()
+    if library is not None and suits(conv, library) and inputs <= WINOGRAD:
+        return Winograd(library, weight, bias)
+    conv.weight, conv.bias = _frozen(weight, bias)
+    return conv
 
 
 def _neighbours(x: Tensor) -> Tensor:

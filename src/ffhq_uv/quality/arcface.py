@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ffhq_uv.networks import inference, portions, read_state, usable_device, with_weights
+from ffhq_uv.networks import folded, inference, portions, quickened, read_state, usable_device, with_weights
 from ffhq_uv.quality.face_crop import face_crop
 
 
@@ -69,7 +69,8 @@ class ArcFace:
 
     def __init__(self, path: Path, device: str) -> None:
         self._device = usable_device(device)
-        self._network = with_weights(IResNet50, read_state(path), path).to(self._device)
+        network = folded(with_weights(IResNet50, read_state(path), path))
+        self._network = quickened(network, self._device, channels=128)
 
     def __call__(self, fronts: Tensor, landmarks: Tensor) -> Tensor:
         """Unit vectors float32 [B, 512] of fronts uint8 RGB [B, H, W, 3] by landmarks [B, 5, 2] (column, row).

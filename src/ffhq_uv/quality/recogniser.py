@@ -10,7 +10,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor, nn
 
-from ffhq_uv.networks import inference, portions, read_state, usable_device, with_weights
+from ffhq_uv.networks import folded, inference, portions, quickened, read_state, usable_device, with_weights
 from ffhq_uv.quality.bs_error import LUMA
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -51,7 +51,8 @@ class ExpressionRecogniser:
 
     def __init__(self, path: Path, device: str) -> None:
         self._device = usable_device(device)
-        self._network = with_weights(VGG19, read_state(path, "net"), path).to(self._device)
+        network = folded(with_weights(VGG19, read_state(path, "net"), path))
+        self._network = quickened(network, self._device, channels=128)
 
     def __call__(self, fronts: Tensor) -> Tensor:
         """Probabilities float32 [B, 7] in the order of `LABELS`, of fronts uint8 RGB [B, H, W, 3]."""

@@ -20,7 +20,7 @@ from ffhq_uv.config import Config
 from ffhq_uv.engine import Engine
 from ffhq_uv.engine.local import local
 from ffhq_uv.engine.worker import call
-from ffhq_uv.generator.stylegan2.allocator import keep_freed_memory
+from ffhq_uv.networks.allocator import keep_freed_memory
 from ffhq_uv.quality.bs_error import bs_error, mean_luma
 from ffhq_uv.quality.interval import mean_interval
 from ffhq_uv.quality.map_kind import kind_by_content, kind_by_name

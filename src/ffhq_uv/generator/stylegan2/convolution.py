@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ffhq_uv.generator.stylegan2.native import Native
-from ffhq_uv.generator.stylegan2.winograd import winograd_kernel
+from ffhq_uv.networks.native import Native
+from ffhq_uv.networks.winograd import winograd_kernel
 
 
 def convolution(
@@ -112,9 +112,11 @@ class WinogradConvolution(nn.Module):
         super().__init__()
         self.clamp, self.native, self.up = clamp, native, up
         self.kernel = nn.Buffer(winograd_kernel(weight, dtype, native.panel, up=up), persistent=False)
+        self.slopes = nn.Buffer(torch.full((len(weight),), 0.2), persistent=False)
 
     def forward(self, x: Tensor, styles: Tensor, norms: Tensor, bias: Tensor, noise: Tensor) -> Tensor:
-        return self.native.convolve(x, styles, self.kernel, norms, noise, bias, up=self.up, clamp=self.clamp)
+        scales = {"styles": styles, "norms": norms, "noise": noise, "slopes": self.slopes}
+        return self.native.convolve(x, self.kernel, bias, **scales, up=self.up, clamp=self.clamp)
 
 
 def upsample_image(image: Tensor) -> Tensor:

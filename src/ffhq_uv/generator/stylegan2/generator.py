@@ -9,12 +9,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ffhq_uv.generator.stylegan2.allocator import keep_freed_memory
 from ffhq_uv.generator.stylegan2.checkpoints import read_checkpoint
 from ffhq_uv.generator.stylegan2.compiled import compiled
-from ffhq_uv.generator.stylegan2.native import Native, native
 from ffhq_uv.generator.stylegan2.noise import Noise, set_noise
 from ffhq_uv.networks import usable_device
+from ffhq_uv.networks.allocator import keep_freed_memory
+from ffhq_uv.networks.native import Native, native
 
 Precision = Literal["float32", "float16", "bfloat16"]
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}

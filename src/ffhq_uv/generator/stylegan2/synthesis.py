@@ -20,7 +20,7 @@ from ffhq_uv.generator.stylegan2.convolution import (
     convolution,
     upsample_image,
 )
-from ffhq_uv.generator.stylegan2.native import Native
+from ffhq_uv.networks.native import Native
 
 EPSILON = 1e-8
 """Added to the squared norm of a modulated kernel."""

@@ -1,4 +1,4 @@
-"""Published networks: exactly their weights, out of a file, and runs that give the same numbers each time.
+"""Published networks: exactly their weights, out of a file.
 
 A published file is a torch file (a zip, or the stream that torch wrote before 1.6) of a state dict: bare, under a key
 of a larger dict, or with the prefix ``module.`` that data-parallel training leaves on every name.
@@ -6,23 +6,17 @@ of a larger dict, or with the prefix ``module.`` that data-parallel training lea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from itertools import pairwise
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import fuse_conv_bn_eval
 
 from ffhq_uv.formats.unpickle import UnpickleError, load_torch
 
 Network = TypeVar("Network", bound=nn.Module)
 State = dict[str, Tensor]
-
-BATCH = 8
-"""Faces that a network sees at once on a GPU; the scores of parsing, for faces of 1024, then take 0.7 GB."""
 
 
 class WeightsError(ValueError):
@@ -85,45 +79,3 @@ def with_weights(make: Callable[[], Network], state: State, path: Path) -> Netwo
     # Channels last: on a CPU the convolutions of a network take four fifths of the time.
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network.eval().requires_grad_(False)
-
-
-def folded(network: Network) -> Network:
-    """The network with every batch normalisation folded into the convolution that stands before it among its children.
-
-    Only for networks that also run them in that order. Outputs move in the last bits.
-    """
-    for module in list(network.modules()):
-        children = list(module.named_children())
-        for (name, conv), (after, norm) in pairwise(children):
-            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                fused = fuse_conv_bn_eval(conv, norm).requires_grad_(False)
-                setattr(module, name, fused.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
-                setattr(module, after, nn.Identity())
-    return network
-
-
-def usable_device(name: str) -> torch.device:
-    """The device of a configured name. Raises ValueError where it is not here."""
-    try:
-        found = torch.device(name)
-        torch.empty(0, device=found)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0].split(". ")[0][:150]
-        raise ValueError(f"device {name!r} is not here ({reason}); choose cpu, or one that is") from error
-    return found
-
-
-def portions(faces: Tensor, device: torch.device) -> tuple[Tensor, ...]:
-    """A batch [B, ...] as what a network sees at once: `BATCH` on a GPU.
-
-    On a CPU one: more are no faster there, and so nothing depends on the batch, not even in the last bit.
-    """
-    return faces.split(1 if device.type == "cpu" else BATCH)  # type: ignore[no-untyped-call, no-any-return]
-
-
-@contextmanager
-def inference() -> Iterator[None]:
-    """No gradients; on a GPU, full float32 and algorithms that give the same bits each time."""
-    exact = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
-    with torch.inference_mode(), exact:
-        yield

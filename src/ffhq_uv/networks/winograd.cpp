@@ -1,6 +1,6 @@
-// The 3x3 convolutions of StyleGAN2 by Winograd's way (winograd.py has the kernels), as one pass over the image: styles
-// on the way in; norms, noise, bias and the leaky ReLU on the way out; all between stays in the cache of a core.
-// Channels last. Built by native.py for the machine that it runs on.
+// 3x3 convolutions by Winograd's way (winograd.py has the kernels), as one pass over the image: styles on the way in;
+// norms, noise, bias and the leaky ReLU on the way out; all between stays in the cache of a core. Channels last. Built by
+// native.py for the machine that it runs on.
 
 #include <algorithm>
 #include <cstdint>
@@ -19,8 +19,10 @@ struct Layer {
   const float *styles;  // [inputs], factors of the inputs
   const void *kernel;   // [products, products, outputs / PANEL, inputs / DEPTH, PANEL, DEPTH]
   const float *norms;   // [outputs], factors of the outputs
-  const float *noise;   // [up * height, up * width]
+  const float *noise;   // [up * height, up * width], or null
   const float *bias;    // [outputs]
+  const float *slopes;  // [outputs], of the leaky ReLU
+  const float *around;  // [inputs], what lies outside of the input
   float *out;           // [up * height, up * width, outputs]
   long height, width, inputs, outputs;
   float clamp;  // bound on the outputs
@@ -123,9 +125,9 @@ static void multiply(const typename Precision::Number *left, long left_stride, c
 // ---- A layer -------------------------------------------------------------------------------------------------------
 
 static inline Vector finished(const Layer &layer, Vector sum, long pixel, long channel) {
-  sum = load(layer.norms + channel) * sum + layer.noise[pixel] + load(layer.bias + channel);
-  Vector below = 0.2f * sum;
-  sum = sum > below ? sum : below;
+  sum = load(layer.norms + channel) * sum + (layer.noise ? layer.noise[pixel] : 0) + load(layer.bias + channel);
+  Vector below = load(layer.slopes + channel) * sum;
+  sum = sum > 0 ? sum : below;
   sum = sum > layer.clamp ? layer.clamp + Vector{} : sum;
   return sum < -layer.clamp ? -layer.clamp + Vector{} : sum;
 }
@@ -160,15 +162,14 @@ struct Rows {
 
 // A tile of the input from (top, left): its products are TILES * stride apart
 template <class Axis, class Precision>
-static void enter_tile(const Layer &layer, long top, long left, const float *zeros, typename Precision::Number *points,
-                       long stride) {
+static void enter_tile(const Layer &layer, long top, long left, typename Precision::Number *points, long stride) {
   constexpr long INPUTS = Axis::INPUTS, PRODUCTS = Axis::PRODUCTS;
   const float *pixels[INPUTS][INPUTS];
   for (long i = 0; i < INPUTS; i++)
     for (long j = 0; j < INPUTS; j++) {
       const long y = top + i, x = left + j;
       const bool inside = y >= 0 && y < layer.height && x >= 0 && x < layer.width;
-      pixels[i][j] = inside ? layer.x + (y * layer.width + x) * layer.inputs : zeros;
+      pixels[i][j] = inside ? layer.x + (y * layer.width + x) * layer.inputs : layer.around;
     }
   for (long c = 0; c < layer.inputs; c += LANES) {
     const Vector style = load(layer.styles + c);
@@ -217,13 +218,12 @@ static void convolve(const Layer &layer, long first_row, long last_row, long fir
   constexpr long POINTS = Axis::PRODUCTS * Axis::PRODUCTS;
   constexpr bool up = Axis::UP == 2;
   const long inputs = layer.inputs, channels = last_channel - first_channel;
-  const long across = layer.width / 4 + up;          // transposed, the last place has a tile of its own
+  const long across = (layer.width + 3) / 4 + up;    // transposed, the last place has a tile of its own
   const long stride = inputs + 64 / sizeof(Number);  // rows of a power of two would share lines of the cache
   static thread_local std::vector<Number> points;
-  static thread_local std::vector<float> products, zeros;
+  static thread_local std::vector<float> products;
   points.resize(POINTS * TILES * stride);
   products.resize(POINTS * TILES * channels);
-  zeros.resize(inputs);
   const long start = up && first_row > 0 ? first_row - 1 : first_row;  // the FIR looks back
   Rows rows(layer, first_channel, up ? channels : 0);
 
@@ -231,7 +231,7 @@ static void convolve(const Layer &layer, long first_row, long last_row, long fir
     const long count = std::min(TILES, last_row * across - first);
     for (long tile = 0; tile < count; tile++) {
       const long down = (first + tile) / across, over = (first + tile) % across;
-      enter_tile<Axis, Precision>(layer, 4 * down - 1, 4 * over - 1, zeros.data(), &points[tile * stride], stride);
+      enter_tile<Axis, Precision>(layer, 4 * down - 1, 4 * over - 1, &points[tile * stride], stride);
     }
     for (long point = 0; point < POINTS; point++)
       for (long o = 0; o < channels; o += PANEL)
@@ -245,6 +245,7 @@ static void convolve(const Layer &layer, long first_row, long last_row, long fir
         if constexpr (up) {
           store(rows.at(8 * down + i, 8 * over + j) + o, value);
         } else {
+          if (4 * down + i >= layer.height || 4 * over + j >= layer.width) return;
           const long pixel = (4 * down + i) * layer.width + 4 * over + j, channel = first_channel + o;
           store(layer.out + pixel * layer.outputs + channel, finished(layer, value, pixel, channel));
         }
@@ -267,7 +268,8 @@ extern "C" bool multiplies_bfloat16() {
 #endif
 }
 
-// From the first to, not with, the last row of tiles and channel. There are height / 4 rows of tiles, one more if up.
+// From the first to, not with, the last row of tiles and channel. There are height / 4 rows of tiles (rounded up), one
+// more if up; an input that is enlarged has a multiple of 4 rows and columns.
 extern "C" void convolve(const Layer *layer, bool up, [[maybe_unused]] bool bfloat16, long first_row, long last_row,
                          long first_channel, long last_channel) {
   auto function = up ? convolve<Up, Float32> : convolve<Same, Float32>;

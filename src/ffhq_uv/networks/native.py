@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ffhq_uv.generator.stylegan2.winograd import winograd_kernel
+from ffhq_uv.networks.winograd import winograd_kernel
 
 FOLDER = Path(__file__).parent
 SOURCES = [FOLDER / "winograd.cpp", FOLDER / "rgb.cpp"]
@@ -30,11 +30,14 @@ LARGEST_GROUP = 256
 """Output channels that one call computes: between transforming the input again and too little for every thread."""
 
 
+POINTERS = ("x", "styles", "kernel", "norms", "noise", "bias", "slopes", "around", "out")
+
+
 class _Layer(ctypes.Structure):
     """The same as in `winograd.cpp`."""
 
     _fields_ = (
-        *((name, ctypes.c_void_p) for name in ("x", "styles", "kernel", "norms", "noise", "bias", "out")),
+        *((name, ctypes.c_void_p) for name in POINTERS),
         *((name, ctypes.c_long) for name in ("height", "width", "inputs", "outputs")),
         ("clamp", ctypes.c_float),
     )
@@ -61,38 +64,46 @@ class Native:
     def convolve(
         self,
         x: Tensor,
-        styles: Tensor,
         kernel: Tensor,
-        norms: Tensor,
-        noise: Tensor,
         bias: Tensor,
         *,
-        up: bool,
-        clamp: float | None,
+        slopes: Tensor,
+        styles: Tensor | None = None,
+        norms: Tensor | None = None,
+        noise: Tensor | None = None,
+        around: Tensor | None = None,
+        up: bool = False,
+        clamp: float | None = None,
     ) -> Tensor:
-        """A layer: scale the inputs, convolve, scale the outputs, add noise and bias, leaky ReLU of slope 0.2, clamp.
+        """A layer: scale the inputs, convolve, scale the outputs, add noise and bias, leaky ReLU, clamp.
 
-        x           float32 [N, I, H, W], channels last in memory
-        styles      float32 [N, I]
+        x           float32 [N, I, H, W], channels last in memory; H and W are multiples of 4 if ``up``
         kernel      `winograd_kernel`, float32 or bfloat16: what is multiplied; the rest is float32
-        norms       float32 [N, O]
-        noise       float32 [H, W], of twice the size if ``up``
         bias        float32 [O]
+        slopes      float32 [O], below zero; 1 for no ReLU
+        styles      float32 [N, I]; None: 1
+        norms       float32 [N, O]; None: 1
+        noise       float32 [H, W], of twice the size if ``up``; None: 0
+        around      float32 [I], what lies outside of x; None: 0
 
         Returns float32 [N, O, H, W], or of twice the size, channels last in memory.
         """
         samples, inputs, height, width = x.shape
         outputs = len(bias)
-        x, styles, norms = x.contiguous(memory_format=torch.channels_last), styles.contiguous(), norms.contiguous()
-        noise, bias = noise.contiguous(), bias.contiguous()
-        out = torch.empty(samples, *noise.shape, outputs).permute(0, 3, 1, 2)
-        rows, group = height // 4 + up, min(outputs, LARGEST_GROUP)
+        x = x.contiguous(memory_format=torch.channels_last)
+        styles = x.new_ones(samples, inputs) if styles is None else styles.contiguous()
+        norms = x.new_ones(samples, outputs) if norms is None else norms.contiguous()
+        around = x.new_zeros(inputs) if around is None else around.contiguous()
+        noise = None if noise is None else noise.contiguous()
+        bias, slopes = bias.contiguous(), slopes.contiguous()
+        out = torch.empty(samples, (1 + up) * height, (1 + up) * width, outputs).permute(0, 3, 1, 2)
+        rows, group = math.ceil(height / 4) + up, min(outputs, LARGEST_GROUP)
         groups = range(0, outputs, group)
         parts = math.ceil(torch.get_num_threads() / len(groups))
         for sample in range(samples):
-            tensors = (x[sample], styles[sample], kernel, norms[sample], noise, bias, out[sample])
+            tensors = (x[sample], styles[sample], kernel, norms[sample], noise, bias, slopes, around, out[sample])
             sizes = (height, width, inputs, outputs, math.inf if clamp is None else clamp)
-            layer = _Layer(*(each.data_ptr() for each in tensors), *sizes)
+            layer = _Layer(*(None if each is None else each.data_ptr() for each in tensors), *sizes)
             _in_threads(
                 partial(self._convolve, layer, up, kernel.dtype == torch.bfloat16),
                 [(*span, first, min(first + group, outputs)) for first in groups for span in _spans(rows, parts)],
@@ -116,11 +127,11 @@ class Native:
 
     def _check(self) -> None:
         generator = torch.Generator().manual_seed(0)
-        x, weight = (torch.randn(1, self.panel, *size, generator=generator) for size in ((8, 72), (self.panel, 3, 3)))
-        weight, ones, noise = weight[0], torch.ones(1, self.panel), torch.randn(8, 72, generator=generator)
+        x, weight = (torch.randn(1, self.panel, *size, generator=generator) for size in ((7, 70), (self.panel, 3, 3)))
+        weight, ones, noise = weight[0], torch.ones(self.panel), torch.randn(7, 70, generator=generator)
         kernel = winograd_kernel(weight, torch.float32, self.panel, up=False)
-        result = self.convolve(x, ones, kernel, ones, noise, ones[0], up=False, clamp=None)
-        expected = F.leaky_relu(F.conv2d(x, weight, ones[0], padding=1) + noise, 0.2)
+        result = self.convolve(x, kernel, ones, slopes=0.2 * ones, noise=noise)
+        expected = F.leaky_relu(F.conv2d(x, weight, ones, padding=1) + noise, 0.2)
         if not torch.allclose(result, expected, atol=1e-3):
             raise RuntimeError(f"{SOURCES[0].name} computes something else here than torch; set compile: false")
 
@@ -143,7 +154,7 @@ def _in_threads(function: Callable[..., None], parts: Iterable[tuple[int, ...]])
 
 @functools.cache
 def _threads(count: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(count, "stylegan2")
+    return ThreadPoolExecutor(count, "winograd")
 
 
 def _built() -> Path:
@@ -154,7 +165,7 @@ def _built() -> Path:
     texts = [path.read_bytes() for path in (FOLDER / "vector.h", *SOURCES)]
     key = hashlib.sha256(b"\0".join([*texts, " ".join(FLAGS).encode(), version, _processor()])).hexdigest()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ffhq_uv"
-    library = cache / f"stylegan2-{key[:16]}.so"
+    library = cache / f"winograd-{key[:16]}.so"
     if not library.exists():
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as folder:  # renamed when complete: processes may build at once
