@@ -26,6 +26,18 @@ def test_a_flat_coloured_head_comes_back_flat(topology: Topology, geometry: Geom
     assert np.abs(found - colour.numpy()).max() <= 1
 
 
+@pytest.mark.parametrize("tone", [(180, 120, 90), (200, 150, 130), (120, 120, 120), (255, 250, 240)])
+def test_of_a_flat_face_nothing_is_darker_than_the_mean(
+    topology: Topology, geometry: Geometry, tone: tuple[int, int, int]
+) -> None:
+    """Rounding must not decide that the base of the nose is to be completed."""
+    masks = topology.masks | {"nosal_base": topology.masks["center_face"]}
+    with_nose = replace(topology, masks=masks)
+    colour = torch.tensor(tone, dtype=torch.uint8)
+    found = PublishedTexturer(with_nose)(colour.expand(1, 3, 160, 160, 3), geometry).maps[0].numpy().astype(int)
+    assert np.abs(found - colour.numpy())[topology.masks["hair"] == 0].max() <= 1
+
+
 def test_the_template_stays_under_the_hair(topology: Topology, geometry: Geometry) -> None:
     found = PublishedTexturer(topology)(smooth_faces(1, 1, 160), geometry).maps[0].numpy()
     deep = cv2.erode((topology.masks["hair"] >= 1).astype(np.uint8), np.ones((7, 7))) > 0

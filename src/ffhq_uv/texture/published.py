@@ -29,6 +29,10 @@ POISSON_BOXES = ((330, 400, 560, 710), (330, 400, 310, 460), (465, 525, 440, 585
 mouth.
 """
 
+ROUNDING = 1e-3
+"""Luma that differs by less is the same, grey levels. Without it rounding decides what of a face of one flat colour is
+darker than the mean, and so whether the template shows at the nose's base; no texel of it is."""
+
 Image = NDArray[np.float32]
 """A colour map in the making: float32 [3, S, S], 0..255."""
 
@@ -104,7 +108,7 @@ class PublishedTexturer(BatchTexturer["_Canvas"]):
                 slice(max(0, rows.start - reach), rows.stop + reach),
                 slice(max(0, columns.start - reach), columns.stop + reach),
             )
-            dark = (np.tensordot(luma, texture[(slice(None), *around)], 1) < mean).astype(np.uint8)
+            dark = (np.tensordot(luma, texture[(slice(None), *around)], 1) < mean - ROUNDING).astype(np.uint8)
             dark = np.asarray(cv2.dilate(dark, square(reach)), np.uint8)
             inner = (
                 slice(rows.start - around[0].start, rows.stop - around[0].start),
