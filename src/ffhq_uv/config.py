@@ -361,6 +361,13 @@ class Classify(Section):
     small: Literal["merge", "drop"]
 
 
+class Attributes(Section):
+    """What is told of the new faces beside the means of their parents' attributes."""
+
+    redetect: bool
+    by: Literal["networks", "studio"]
+
+
 class Gate(Section):
     """Whether new maps are held to the filter's bounds, and the spare recipes for those that break them."""
 
@@ -422,6 +429,7 @@ class Config(Section):
     filter: Filter
     classify: Classify
     interpolate: Interpolate
+    attributes: Attributes
     engine: Annotated[Engine, Field(discriminator="name")]
     shard: Annotated[str, Field(pattern=r"^\d+/\d+$")] | None
 

@@ -66,6 +66,18 @@ def test_the_people_before_are_noted_and_not_needed(tmp_path: Path) -> None:
         assert "Note:" not in states()
 
 
+@pytest.mark.parametrize(("part", "stage"), [("latents", "index"), ("attributes", "index"), ("lights", "normalise")])
+def test_from_the_projects_files_no_published_codes_are_asked_for(tmp_path: Path, part: str, stage: str) -> None:
+    project = {f"dataset_project/{name}": 7 for name in ("latents", "attributes", "lights")}
+    with inside(tmp_path):
+        came(project)
+        found = states("experiment=from_project_mini")
+        assert found["index"] == "can run"
+        assert "dataset_project" not in found["normalise"]
+        came({name: count for name, count in project.items() if not name.endswith(part)})
+        assert f"dataset_project/{part}" in states("experiment=from_project_mini")[stage]
+
+
 @pytest.mark.parametrize("part", ["dataset/ffhq-uv/face-latents", "dataset/ffhq-uv/meta-info.json"])
 def test_each_archive_that_did_not_come_is_named(tmp_path: Path, part: str) -> None:
     with inside(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import e4e_by_rule
@@ -14,7 +15,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from tests.small_run import inside
 
+from ffhq_uv.__main__ import main
 from ffhq_uv.archive.attributes import decode_attributes
 from ffhq_uv.archive.catalogue import catalogue
 from ffhq_uv.archive.latents import decode_latent
@@ -22,6 +25,7 @@ from ffhq_uv.archive.lights import decode_light
 from ffhq_uv.chain.inverter import Settings
 from ffhq_uv.config import ConfigError, read
 from ffhq_uv.formats.png import read_png
+from ffhq_uv.studio.flow import direction_file, flow_file
 from ffhq_uv.tools.invert import TABLE, invert
 from published_networks import dpr, random_state
 from studio_landmarks import Faces
@@ -188,3 +192,43 @@ def test_pictures_in_a_zip_and_of_a_list(settings: Settings, strangers: Faces, t
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match="no pictures"):
         invert(tmp_path / "empty", tmp_path / "c", settings, read(["engine=serial"]))
+
+
+def test_photographs_become_measured_maps(
+    settings: Settings, strangers: Faces, studio_assets: Path, tmp_path: Path
+) -> None:
+    """The sequence of docs/own-images.md, of random codes: the studio makes heads of any."""
+    images, told, people = (tmp_path / name for name in ("images", "told", "people"))
+    flow = tmp_path / "checkpoints/styleflow_model"
+    for folder in (images, told, flow):
+        folder.mkdir(parents=True)
+    (flow / "modellarge10k.pt").write_bytes(flow_file())
+    (flow / "expression_direction.pt").write_bytes(direction_file())
+    faces = strangers.faces[:3, 1].numpy()
+    names, ids, ages = ("00007", "00008", "me"), ("00007", "00008", "70000"), (30.0, None, 31.0)
+    for face, name, id, age in zip(faces, names, ids, ages, strict=True):
+        (images / f"{name}.png").write_bytes(encoded(Image.fromarray(face), "PNG"))
+        (told / f"{id}.json").write_text(json.dumps({"Gender": 1, "Age": age}))
+    recorded = replace(settings, attributes="recorded", recorded=told)
+    table = invert(images, people / "dataset_project", recorded, read(["engine=serial"]))
+    assert table["reason"].to_list() == [None, None, None]
+
+    (tmp_path / "dvc.yaml").touch()
+    overrides = (
+        f"source=folder source.url={people} source.topo_assets={studio_assets} source.checkpoints={flow.parent} "
+        "checkpoints=data/archives/checkpoints normalise=published normalise.reach=null failures.max_share=0.5 "
+        "generator.size=64 texture.size=64 engine=serial"
+    ).split()
+    with inside(tmp_path):
+        assert [main([stage, *overrides]) for stage in ("pull", "index", "normalise", "measure")] == [0] * 4
+    samples = pl.read_parquet(tmp_path / "data/samples.parquet").sort("person")
+    assert samples["person"].to_list() == ["00007", "00008", "70000"]
+    assert samples["ffhq_index"].to_list() == ["00007", "00008", None]
+    assert samples["reason"].to_list() == [None, "attribute_unknown:age", None]
+    assert samples["age"].to_list() == [30, None, 31]
+    assert "light" in samples["edits"][0]
+    assert "glasses" not in samples["edits"][0]  # nobody told of any: none
+    measured = pl.read_parquet(tmp_path / "data/measurements.parquet").join(samples, on="id").sort("person")
+    assert measured["bs_error"].is_finite().to_list() == [True, None, True]
+    for id in samples["id"].gather([0, 2]):
+        assert (tmp_path / f"data/ffhq-uv/uv-maps/000/{id}.png").exists()

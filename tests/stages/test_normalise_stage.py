@@ -6,6 +6,8 @@ import hashlib
 import io
 import json
 import shutil
+import signal
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +15,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from tests.small_run import run
+from tests.small_run import SMALL, inside, run
+from tests.stages.interrupting import start
 
+from ffhq_uv.__main__ import main
 from ffhq_uv.archive.catalogue import catalogue
 from ffhq_uv.store.codes import stored, whole
 from ffhq_uv.studio.codes import read
@@ -99,6 +103,9 @@ def test_the_report_says_how_near_they_are(normalised: Path) -> None:
     assert truth["smile"]["mean"] < 0.02
     assert truth["light_mean_coefficient"]["farthest"] < 0.02
     assert truth["yaw"]["std"] < 3  # the face service's error is 1.5 degrees
+    assert truth["yaw"]["beyond_told"] < 1e-3
+    assert truth["pitch"]["beyond_told"] < 1e-3
+    assert truth["light"]["beyond_told"] < 1e-4
     assert max(truth[name]["most_changed"] for name in ("age", "identity", "skin")) < 1e-3
 
 
@@ -122,6 +129,29 @@ def test_parts_of_a_job_array_are_put_together(normalised: Path, project: Path) 
     assert not (project / "data/samples.parquet").exists()
     assert run(project, "normalise", overrides=(*FEW, "engine.shard=5")) == [0]
     assert result(project) == result(normalised)
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(normalised: Path, project: Path) -> None:
+    small = (*SMALL, *FEW, "engine.shard=2")
+    process = start(project, "normalise", *small)
+    while process.poll() is None and not list(project.glob("data/.partial-normalise-*/shards/*.parquet")):
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    finished = {path: path.stat().st_mtime_ns for path in project.glob("data/.partial-normalise-*/shards/*.parquet")}
+    assert finished
+    assert not (project / "data/samples.parquet").exists()
+    assert run(project, "normalise", overrides=(*FEW, "engine.shard=2")) == [0]
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished  # nothing is done twice
+    assert result(project) == result(normalised)
+
+
+def test_heads_of_the_people_who_were_normalised_are_exported(normalised: Path, tmp_path: Path) -> None:
+    words = ("sample=000003", "data=ffhq-uv", f"out={tmp_path}", *SMALL, *FEW)
+    with inside(normalised):
+        assert main(["export", *words]) == 0
+    made = normalised / "data/ffhq-uv/uv-maps/000/000003.png"
+    assert (tmp_path / "000003.png").read_bytes() == made.read_bytes()
 
 
 def test_one_that_cannot_be_normalised_keeps_its_row_and_reason(project: Path) -> None:

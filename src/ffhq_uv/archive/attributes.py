@@ -44,16 +44,20 @@ def decode_attributes(data: bytes, name: str, ignored: Counter[str] | None = Non
     return _attributes(_json(data, name), name, ignored)
 
 
-def decode_face(data: bytes, name: str) -> dict[str, float]:
+def decode_face(data: bytes, name: str) -> dict[str, float | None]:
     """The eight numbers of one ``attributes/<id>.json``, by their names there: degrees, years, and shares 0..1.
 
-    Raises ArchiveError for one that is missing, not a number, or none that a face can have.
+    A null is what nobody could tell (the tool invert writes it): of glasses, baldness, beard and smile it counts as 0,
+    of age and gender it stays None. Raises ArchiveError for a number that is missing, or none that a face can have.
     """
     record = _json(data, name)
     if not isinstance(record, _Object) or record.repeated:
         raise ArchiveError(f"{name}: expected one object with {', '.join(_FACE)}")
-    found: dict[str, float] = {}
+    found: dict[str, float | None] = {}
     for key, (smallest, largest) in _FACE.items():
+        if key in record and record[key] is None and key in _MAY_BE_NULL:
+            found[key] = _MAY_BE_NULL[key]
+            continue
         value = _gender(record.get(key), name) if key == "Gender" else record.get(key)
         if isinstance(value, bool) or not isinstance(value, int | float) or not smallest <= value <= largest:
             raise ArchiveError(
@@ -63,6 +67,8 @@ def decode_face(data: bytes, name: str) -> dict[str, float]:
     return found
 
 
+_MAY_BE_NULL = {"Glasses": 0.0, "Baldness": 0.0, "Beard": 0.0, "Expression": 0.0, "Age": None, "Gender": None}
+"""What a null counts as."""
 _FACE = {
     "Gender": (0, 1),
     "Glasses": (0, 1),

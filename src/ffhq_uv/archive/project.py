@@ -39,13 +39,16 @@ def read_told(archives: Archives, locations: dict[str, str]) -> Told | str:
         numbers = decode_face(archives.read(locations["attributes"]), locations["attributes"])
     except ArchiveError as error:
         return f"attributes_unreadable: {error}"
+    known = {name: number for name, number in numbers.items() if number is not None}
+    if unknown := numbers.keys() - known.keys():
+        return f"attribute_unknown:{','.join(sorted(unknown)).lower()}"
     try:
         light = decode_light(archives.read(locations["lights"]), locations["lights"])
     except ArchiveError as error:
         return f"light_unreadable: {error}"
     if not abs(light).max() <= LARGEST_LIGHT:
         return f"light_unreadable: {locations['lights']}: NaN, or beyond {LARGEST_LIGHT}"
-    return Told(tuple(light.tolist()), numbers)
+    return Told(tuple(light.tolist()), known)
 
 
 LARGEST_LIGHT = 100.0

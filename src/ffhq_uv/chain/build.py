@@ -117,7 +117,7 @@ def build_identity(config: settings.Config, analysis: Analysis | None) -> Encode
                 raise settings.ConfigError("identity=onnx needs a file: identity.checkpoint=PATH")
             return OfAlignedFaces(build_finder(config, analysis), OnnxFaceEncoder(checkpoint))
         case settings.DlibIdentity():
-            landmarks = DlibLandmarks(packaged.LANDMARKS_68.checked())
+            landmarks = DlibLandmarks(packaged.LANDMARKS_68.checked(), packaged.FACE_DETECTOR.checked())
             return OfFoundFaces(landmarks, DlibFaceEncoder(packaged.FACE_RECOGNISER.checked()))
         case settings.Identity(name="dct"):
             return OfPictures(dct_embedding)

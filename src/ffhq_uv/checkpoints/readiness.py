@@ -64,7 +64,10 @@ def lacks(
             "source.url: `python -m ffhq_uv pull source=ffhq_uv` says what to download, and from where"
         )
     if files.MANIFEST.exists():
-        found["index"] = _archives(_samples())
+        if config.normalise.name == "off":
+            found["index"] = _archives(_samples())
+        else:
+            found["index"], found["normalise"] = _project(_samples())
     absent = [
         condition.file.path
         for condition in conditions
@@ -80,7 +83,7 @@ def lacks(
     stages += ["truth"] if config.generator.name == "studio" else []
     stages += ["normalise"] if config.normalise.name != "off" else []
     for stage in stages:
-        found[stage] = missing
+        found[stage] = found[stage] + missing
     return found
 
 
@@ -93,6 +96,17 @@ def _samples() -> dict[str, int]:
     """How many samples each archive that came has, as `pull` listed them."""
     samples: dict[str, int] = json.loads(files.MANIFEST.read_text())["samples"]
     return samples
+
+
+def _project(samples: dict[str, int]) -> tuple[list[str], list[str]]:
+    """What of the project's own files is missing for `index`, and for `normalise`."""
+    parts = {part.removeprefix("dataset_project/") for part in samples}
+    missing = [
+        f"{what}, dataset_project/{name}"
+        for name, what in (("latents", "the people's codes"), ("attributes", "their attributes"))
+        if name not in parts
+    ]
+    return missing, [] if "lights" in parts else ["the light on each person, dataset_project/lights"]
 
 
 def _archives(samples: dict[str, int]) -> list[str]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
 from ffhq_uv.editing.flow_network import StyleFlow
+
+Product = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class Field:
@@ -16,8 +20,12 @@ class Field:
     and a time's gates once for all points that are asked for at that time.
     """
 
-    def __init__(self, flow: StyleFlow, attributes: Tensor) -> None:
-        """For points with attributes float32 [R, 17], raw: degrees, years, shares 0..1."""
+    def __init__(self, flow: StyleFlow, attributes: Tensor, product: Product = linear) -> None:
+        """For points with attributes float32 [R, 17], raw: degrees, years, shares 0..1.
+
+        product   of points [R, 512], weights [512, 512] and biases [512]: how it adds up is its affair
+        """
+        self._product = product
         layers = flow.layers
         self._weights = [layer._layer.weight for layer in layers]
         self._biases = [layer._layer.bias for layer in layers]
@@ -60,6 +68,6 @@ class Field:
         for weight, bias, gate, shift in zip(self._weights, self._biases, gates, shifts, strict=True):
             if outputs:
                 x = x.tanh_()  # in place, so that what is returned are the hidden layers after tanh
-            x = linear(x, weight, bias).mul_(gate).add_(shift)
+            x = self._product(x, weight, bias).mul_(gate).add_(shift)
             outputs.append(x)
         return outputs

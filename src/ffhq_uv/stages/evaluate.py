@@ -21,6 +21,8 @@ from ffhq_uv.quality.identity_std import identity_std, identity_std_bootstrap
 from ffhq_uv.quality.interval import mean_interval
 from ffhq_uv.quality.tone_class import ita_class, lightest_first
 from ffhq_uv.selection.balance import balance
+from ffhq_uv.selection.held import categories_held
+from ffhq_uv.stages.classify import axes_of
 from ffhq_uv.store import files
 
 INTERVAL = (0.025, 0.975)
@@ -34,6 +36,7 @@ def run(config: Config) -> None:
     """Compare the data sets. ID std is given in per cent of the reference's, if there is a reference."""
     source, new = _measured(files.MEASUREMENTS), _measured(files.INTERPOLATED_MEASUREMENTS)
     kept = source.join(files.read_table(files.KEPT), on="id", how="semi")
+    check_encoder(source, new, _measured(files.REFERENCE))
     reference = _spread(_measured(files.REFERENCE), config.seed)
     quality: dict[str, Any] = {
         "encoder": config.identity.name,
@@ -45,6 +48,8 @@ def run(config: Config) -> None:
     }
     if textures := _textures(files.read_table(files.TEXTURE_TRUTH)):
         quality["textures"] = textures
+    if "detected_gender" in new.columns:
+        quality["redetected"] = _redetected(config, new)
     files.write_report("quality", quality)
     rows = table_rows(quality)
     for data_set, row in rows.items():
@@ -62,6 +67,15 @@ def run(config: Config) -> None:
     files.write_report("categories", {by: _counts(table) for by, table in balances.items()})
     draw_balance(balances)
     print(markdown(rows), beneath(quality), sep="\n")
+
+
+def check_encoder(*tables: pl.DataFrame) -> None:
+    """Raise RuntimeError where data sets were embedded by different encoders: their spreads cannot be compared."""
+    if len(lengths := {len(table["identity"][0]) for table in tables if len(table)}) > 1:
+        raise RuntimeError(
+            f"identities of {' and '.join(map(str, sorted(lengths)))} numbers: the data sets were measured with "
+            "different encoders (identity=); run measure and extract again, with one"
+        )
 
 
 def _row(measured: pl.DataFrame, reference: Spread | None, seed: int) -> dict[str, float | int | None]:
@@ -86,6 +100,18 @@ def _textures(truth: pl.DataFrame) -> dict[str, dict[str, float | int]]:
         figures = part.select("psnr", "ssim", "coverage", "seam").mean().row(0, named=True)
         found[f"{method}" if refine == "none" else f"{method}, refined"] = {"samples": len(part), **figures}
     return found
+
+
+def _redetected(config: Config, new: pl.DataFrame) -> dict[str, Any]:
+    """How often new faces look like their category, by whom ``attributes`` names."""
+    told = {name.removeprefix("detected_"): name for name in new.columns if name.startswith("detected_")}
+    tones = new["skin_tone"].map_elements(ita_class, pl.String)
+    detected = new.select("id", **told, neutral=pl.lit(None, pl.Float64)).with_columns(skin_tone=tones)
+    merged = files.read_table(files.CATEGORIES).drop_nulls("category").select("fine", "category").unique()
+    mixed = files.read_table(files.RECIPES).select("id", "category", "gender", "age", "beard")
+    found = categories_held(detected, mixed, axes_of(config.classify), merged)
+    years = detected.join(mixed, on="id", suffix="_mixed").select((pl.col("age") - pl.col("age_mixed")).abs().median())
+    return {"by": config.attributes.by, **found, "age_off_median_years": years.item()}
 
 
 def _spread(measured: pl.DataFrame, seed: int) -> Spread | None:

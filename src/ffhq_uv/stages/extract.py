@@ -25,6 +25,7 @@ from ffhq_uv.archive.writing import (
     write_uv_map,
 )
 from ffhq_uv.chain.chain import SCHEMA, Sample, build
+from ffhq_uv.chain.redetect import DETECTED, build_redetector
 from ffhq_uv.checkpoints.needs import check
 from ffhq_uv.config import Config, ConfigError
 from ffhq_uv.figures.contact_sheet import contact_sheet
@@ -90,12 +91,13 @@ def run(config: Config) -> None:
     A sample that fails keeps its row of measurements, with the reason, and has no map.
     """
     check(config)
+    build_redetector(config)  # what it lacks is said before the work begins
     bounds = _bounds(config)
     recipes = files.read_table(files.RECIPES)
     todo, spares = recipes.filter(~pl.col("spare")), recipes.filter("spare")
     asked, shown = len(todo), todo["id"].head(SHOWN).to_list()
     measured, verdicts = [], []
-    with running("extract", config, SCHEMA) as run:
+    with running("extract", config, _schema(config)) as run:
         ingredients = Ingredients.read()
         make = partial(_make, config, _mixer(config, ingredients, run.work.folder / "means.npy"), bounds, shown)
         while len(todo):
@@ -166,7 +168,7 @@ def _make(
     with phase("decode"):
         codes = mixer(shard)
     samples = _samples(config, codes, shard.ids)
-    rows = pl.DataFrame([sample.row() for sample in samples], SCHEMA)
+    rows = pl.DataFrame(_rows(config, samples, codes), _schema(config))
     good = hold(rows, bounds)["status"] == "kept"
     people = shard.recipes.select("gender", "beard", "age").iter_rows()
     written = []
@@ -183,6 +185,22 @@ def _make(
                 write_face_latents(work.folder, sample.id, code, normalised_attributes(gender, beard, age))
                 written += sample_files(work.folder, sample.id)
     return rows, written
+
+
+def _schema(config: Config) -> dict[str, pl.DataType | type[pl.DataType]]:
+    """The columns of the measurements."""
+    return SCHEMA | DETECTED if config.attributes.redetect else SCHEMA
+
+
+def _rows(config: Config, samples: Sequence[Sample], codes: Codes) -> list[dict[str, Any]]:
+    """Rows of the measurements, with what is told again of the faces where that is asked for."""
+    if (redetect := build_redetector(config)) is None:
+        return [sample.row() for sample in samples]
+    with phase("redetect"):
+        return [
+            sample.row() | ({} if sample.faces is None else redetect(sample.faces, code, sample.id))
+            for sample, code in zip(samples, codes, strict=True)
+        ]
 
 
 def _shown(work: Work, id: str) -> Path:

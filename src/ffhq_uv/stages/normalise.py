@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
+from numpy.typing import NDArray
 
 from ffhq_uv.archive.containers import Archives
 from ffhq_uv.archive.limits import Limits
@@ -101,7 +102,8 @@ def run(config: Config) -> None:
     people = shuffled(index, config.seed)
     with running("normalise", config, SCHEMA) as run:
         make = partial(_normalise, config, _reach(config.normalise, index))
-        rows = run.rows(make, list(_shards(people, told_of(files.ARCHIVES, limits(config)), config.engine.shard)))
+        places = told_of(files.ARCHIVES, limits(config))
+        rows = run.rows(make, list(_shards(people, places, config.engine.shard)))
         if rows is None:
             return
         samples = _samples(people, rows)
@@ -118,7 +120,8 @@ def run(config: Config) -> None:
                 fronts = whole(stored(out / files.NORMALISED_CODES.name)[good])[:, FRONT]
                 ids = samples["id"].filter(good).to_list()
                 known = truth(ids, fronts)
-                report["truth"] = agreement(before, fronts)
+                found = [places[id] for id in samples["person"].filter(good)]
+                report["truth"] = agreement(before, fronts, _told(found, limits(config)))
         files.write_table(files.SAMPLES, samples.drop("part", "place"))
         files.write_table(files.TRUTH, known)
         files.write_report("normalise", report)
@@ -126,14 +129,15 @@ def run(config: Config) -> None:
 
 
 def shuffled(index: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """The people of a project folder in another order, as samples numbered anew; ``row`` is that of their codes.
+    """The people of a project folder in another order, as samples numbered anew: ``person`` is their id in the folder,
+    ``row`` that of their codes.
 
     The data set's authors shuffled theirs, too, and told the FFHQ index in ``meta-info.json``.
     """
     order = np.random.default_rng([seed, len(index)]).permutation(len(index))
     people = index.with_row_index("row")[order]
     ids = [f"{number:06d}" for number in range(len(index))]
-    return people.with_columns(id=pl.Series(ids, dtype=pl.String), uv_map=pl.lit(None, pl.String))
+    return people.with_columns(person="id", id=pl.Series(ids, dtype=pl.String), uv_map=pl.lit(None, pl.String))
 
 
 def counts(samples: pl.DataFrame, edits: list[str]) -> dict[str, Any]:
@@ -154,6 +158,17 @@ def counts(samples: pl.DataFrame, edits: list[str]) -> dict[str, Any]:
     }
 
 
+def _told(places: list[dict[str, str]], bounds: Limits) -> dict[str, NDArray[np.float64]]:
+    """What the service told of some people, as the studio counts it: pitch grows downwards."""
+    archives = _archives(files.ARCHIVES.resolve(), bounds)
+    found = [told for place in places if isinstance(told := read_told(archives, place), Told)]
+    return {
+        "yaw": np.array([[one.numbers["Yaw"]] for one in found]),
+        "pitch": np.array([[-one.numbers["Pitch"]] for one in found]),
+        "light": np.array([one.light for one in found]),
+    }
+
+
 def _reach(section: Normalise, index: pl.DataFrame) -> Reach | None:
     good = index["reason"].is_null().to_numpy()
     if section.reach is None or not good.any():
@@ -171,7 +186,7 @@ def _reach(section: Normalise, index: pl.DataFrame) -> Reach | None:
 
 def _shards(people: pl.DataFrame, told: dict[str, dict[str, str]], size: int) -> Iterator[Shard]:
     for part in people.filter(pl.col("reason").is_null()).iter_slices(size):
-        yield Shard(part["row"].to_list(), part["id"].to_list(), [told.get(id, {}) for id in part["ffhq_index"]])
+        yield Shard(part["row"].to_list(), part["id"].to_list(), [told.get(id, {}) for id in part["person"]])
 
 
 def _samples(people: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:

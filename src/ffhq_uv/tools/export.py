@@ -41,7 +41,8 @@ class Words(Declared):
     map: Path | None = Field(None, description="PNG of any UV map, on the mean head")
     out: Path = Field(description="folder for the heads' files")
     data: Literal["ffhq-uv-interpolate", "ffhq-uv"] = Field(
-        "ffhq-uv-interpolate", description="data set of the samples: ffhq-uv-interpolate, or ffhq-uv (the archives)"
+        "ffhq-uv-interpolate",
+        description="data set of the samples: ffhq-uv-interpolate, or ffhq-uv (of the archives, or normalised here)",
     )
     head: str | None = Field(None, description="id of the sample whose head it is, if not each sample's own")
     target: Path | None = Field(None, description="OBJ of another head, to which the maps are moved (see transfer)")
@@ -101,16 +102,16 @@ def export(words: Words, config: settings.Config) -> Iterator[str]:
 
 
 class Samples:
-    """Samples of a data set: of the one made, or of the archives."""
+    """Samples of a data set: of one that was made here, or of the archives."""
 
     def __init__(self, data: str, bounds: Limits) -> None:
-        self.made = data == files.INTERPOLATED.name
-        self.archives = Archives(files.INTERPOLATED if self.made else files.ARCHIVES, bounds)
+        self.made = _made(data)
+        self.archives = Archives(self.made or files.ARCHIVES, bounds)
 
     def ids(self) -> list[str]:
         """Every sample's, sorted."""
-        if self.made:
-            return sorted(path.stem for path in files.INTERPOLATED.glob("uv-maps/*/*.png"))
+        if self.made is not None:
+            return sorted(path.stem for path in self.made.glob("uv-maps/*/*.png"))
         index = files.read_table(files.INDEX)
         return sorted(index.filter(index["uv_map"].is_not_null() & index["reason"].is_null())["id"].to_list())
 
@@ -118,12 +119,12 @@ class Samples:
         """A sample. Raises ConfigError for what is no id, FileNotFoundError for one that there is not."""
         if not (id.isdecimal() and len(id) == 6):
             raise settings.ConfigError(f"sample={id}: expected six digits, such as sample=000000")
-        if self.made:
+        if self.made is not None:
             texture = sample_files(Path(), id)[0]
-            if not (files.INTERPOLATED / texture).is_file():
+            if not (self.made / texture).is_file():
                 raise FileNotFoundError(
-                    f"{files.INTERPOLATED / texture}: no such sample; `dvc repro` makes the data set, map=PNG takes "
-                    "other maps, data=ffhq-uv the archives'"
+                    f"{self.made / texture}: no such sample; `dvc repro` makes the data set, map=PNG takes other maps, "
+                    "data= the other data set's"
                 )
             place = texture.as_posix()
             latents = [f"face-latents/{id[:3]}.zip!{id}/{id}_{view}_latent.pt" for view in VIEWS]
@@ -135,6 +136,13 @@ class Samples:
             place, latents = row["uv_map"][0], row["latents"][0].to_list()
         codes = np.stack([decode_latent(self.archives.read(location), location) for location in latents])
         return Found(self.archives.read(place), place, codes)
+
+
+def _made(data: str) -> Path | None:
+    """The folder of a data set that was made here; None for FFHQ-UV as it was published (``normalise=off``)."""
+    if data == files.INTERPOLATED.name:
+        return files.INTERPOLATED
+    return files.DATA_SET if files.NORMALISED_CODES.exists() else None
 
 
 def _fitted(config: settings.Config, id: str, found: Found) -> tuple[NDArray[np.float32] | None, str | None]:
