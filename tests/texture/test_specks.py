@@ -16,7 +16,7 @@ def test_a_stray_texel_at_a_rim_takes_the_median_and_one_inside_stays() -> None:
     picture[:, :, 2] = 90
     spotted = picture.copy()
     spotted[6, 20], spotted[20, 20], spotted[2, 2] = 10, 10, 10  # at the rim, inside, where nothing is seen
-    remove_specks(opacity, spotted)
+    remove_specks(opacity, spotted, 3)
     assert (spotted[6, 20] == picture[6, 20]).all()
     assert (spotted[20, 20] == 10).all()
     assert (spotted[2, 2] == 10).all()
@@ -26,7 +26,7 @@ def test_a_stray_texel_at_a_rim_takes_the_median_and_one_inside_stays() -> None:
 def test_nothing_seen_and_all_seen_have_no_rim(seen: int) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (30, 30, 3), np.uint8)
     found = picture.copy()
-    remove_specks(np.full((30, 30), seen, np.float32), found)
+    remove_specks(np.full((30, 30), seen, np.float32), found, 3)
     assert (found == picture).all()
 
 

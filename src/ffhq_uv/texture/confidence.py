@@ -42,6 +42,7 @@ class Care:
     least_cosine    cosine from which on a view counts at all
     fade_cosine     cosine over which seen texels fade in
     front           factor of the front view's weight: its errors show the least
+    rim             distance from completed texels up to which stray ones are looked for, texels
     """
 
     guess: float
@@ -50,6 +51,7 @@ class Care:
     least_cosine: float
     fade_cosine: float
     front: float
+    rim: int
 
     @classmethod
     def about(cls, error: float, scale: float) -> Care:
@@ -62,6 +64,7 @@ class Care:
             least_cosine=0.1 + 0.2 * guess,
             fade_cosine=0.001 + 0.3 * guess,
             front=1 + 10 * guess,
+            rim=5 if guess > 0 else 3,
         )
 
 

@@ -107,7 +107,7 @@ class FaithfulTexturer(BatchTexturer["_Canvas"]):
         cover(seen.count, seen.texel, seen.weight, coverage.reshape(len(VIEWS), -1))
         self._paint(canvas, views.faces, gains, grain, self._iterations if care.guess < TOO_CARELESS else 0)
         self._complete(canvas.texture, canvas.difference, care, out)
-        remove_specks(canvas.texture[..., 3], out)
+        remove_specks(canvas.texture[..., 3], out, care.rim)
         return None
 
     def _see(

@@ -12,21 +12,22 @@ from numpy.typing import NDArray
 
 SOLID = 0.9
 """Opacity from which on a texel is seen rather than completed."""
-RIM = 3
-"""So far from a texel that is completed the rim reaches, texels."""
 STANDS_OUT = 8
 """Grey levels from the median of its 5 x 5 surroundings from which on a texel is stray."""
 
 
-def remove_specks(opacity: NDArray[np.float32], picture: NDArray[np.uint8]) -> None:
-    """Replace the stray texels of a map uint8 [S, S, 3], in place; ``opacity`` [S, S] is how much a texel is seen."""
+def remove_specks(opacity: NDArray[np.float32], picture: NDArray[np.uint8], rim: int) -> None:
+    """Replace the stray texels of a map uint8 [S, S, 3], in place.
+
+    ``opacity`` [S, S] is how much a texel is seen; the rim reaches ``rim`` texels from one that is completed.
+    """
     seen = (opacity > 0).view(np.uint8)
     column, row, width, height = cv2.boundingRect(seen)
-    top, left = max(row - RIM, 0), max(column - RIM, 0)
-    window = slice(top, row + height + RIM), slice(left, column + width + RIM)
+    top, left = max(row - rim, 0), max(column - rim, 0)
+    window = slice(top, row + height + rim), slice(left, column + width + rim)
     if not width:
         return
-    solid = cv2.erode((opacity[window] >= SOLID).view(np.uint8), np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8))
+    solid = cv2.erode((opacity[window] >= SOLID).view(np.uint8), np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
     grey = cv2.cvtColor(picture[window], cv2.COLOR_RGB2GRAY)
     spots = cv2.absdiff(grey, cv2.medianBlur(grey, 5)) > STANDS_OUT
     rows, columns = np.nonzero(spots & (seen[window] > solid))
