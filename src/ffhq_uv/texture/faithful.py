@@ -45,10 +45,9 @@ NOISE_REACH = 4.0
 """In so many standard deviations of the grain differences are noise, and not sharpened."""
 GAIN_SCOUTS = 4
 """Every so many scouts are enough for a median."""
-WHOLLY_GUESSED = 1.0
-"""With such geometry eyes would land beside their lids, and come from the template."""
 TOO_CARELESS = 0.3
-"""Geometry that is more of a guess is not sharpened: back-projection would draw its errors."""
+"""Geometry that is more of a guess is not sharpened: back-projection would draw its errors. Nor are eyes taken from the
+picture then: they would land beside their lids, and come from the template."""
 
 
 class FaithfulTexturer(BatchTexturer["_Canvas"]):
@@ -97,7 +96,7 @@ class FaithfulTexturer(BatchTexturer["_Canvas"]):
         gains = view_gains(self._scouts.colours(views.faces, places[few] + shifts), trust[few])
         grain = noise(levels[0], places[few], trust[few])
         skin = list(views.skin)
-        if self._eyes == "picture" and care.guess < WHOLLY_GUESSED:
+        if self._eyes == "picture" and care.guess < TOO_CARELESS:
             for feature in views.features:
                 skin[FRONT] = skin[FRONT] | feature[FRONT]
         shown = self._see(canvas, views, skin, views.xy + shifts[:, None], care)
