@@ -7,7 +7,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 FILES = ("conf", "dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore",
-         "data/.gitignore", "reports/.gitignore")  # fmt: skip
+         "data/.gitignore", "reports/.gitignore", "checkpoints/README.md")  # fmt: skip
 
 
 class WithProject(build_py):

@@ -14,8 +14,8 @@ import polars as pl
 import pytest
 import yaml
 from tests.small_run import SMALL
+from tests.tracked import copy_tracked
 
-ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.slow
 
 
@@ -23,11 +23,7 @@ pytestmark = pytest.mark.slow
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tracked files of this project in a repository of their own, run once on the small studio."""
     project = tmp_path_factory.mktemp("project")
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    for name in listed.splitlines():
-        if (ROOT / name).is_file():
-            (project / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, project / name)
+    copy_tracked(project)
     call(project, "git", "init", "--quiet")
     call(project, "git", "config", "user.name", "test")
     call(project, "git", "config", "user.email", "test@example.org")

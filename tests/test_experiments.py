@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import venv
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.tracked import copy_tracked
 
 ROOT = Path(__file__).parents[1]
 FEW = ("source.people=2", "source.reference=2", "source.map_size=64")
@@ -27,11 +27,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-        for name in listed.splitlines():
-            if (ROOT / name).is_file() and not name.startswith(("tests/", "benchmarks/", "docs/")):
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(ROOT / name, folder / name)
+        copy_tracked(folder, without=("tests/", "benchmarks/", "docs/"))
         self.environment = self._environment()
         for command in ("git init --quiet", "git config user.name test", "git config user.email test@example.org"):
             self.call(*command.split())

@@ -48,13 +48,22 @@ def test_an_installed_package_lays_down_a_pipeline_that_runs(installed: Path, tm
     (project / "params.yaml").write_text(
         text.replace("people: 100", "people: 4").replace("reference: 100", "reference: 2")
     )
-    done = run(installed, project, "dvc", "repro", "index")
+    done = run(installed, project, "dvc", "repro", "index", "checkpoints")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (project / "data/index.parquet").exists()
-    done = run(installed, project, "dvc", "repro", "index")
+    done = run(installed, project, "dvc", "repro", "index", "checkpoints")
     assert "up to date" in done.stdout
     where = run(installed, project, "python", "-c", "import ffhq_uv; print(ffhq_uv.__file__)").stdout
     assert Path(where.strip()).is_relative_to(installed)
+
+
+def test_what_no_stage_makes_is_laid_down(tmp_path: Path) -> None:
+    assert main(["init", str(tmp_path / "x")]) == 0
+    stages = yaml.safe_load((tmp_path / "x/dvc.yaml").read_text())["stages"].values()
+    made = {name for stage in stages for out in stage["outs"] for name in ([out] if isinstance(out, str) else out)}
+    needed = {path for stage in stages for path in stage["deps"] if not any(path.startswith(name) for name in made)}
+    assert {"code.txt", "conf", "checkpoints"} <= needed
+    assert [path for path in needed if not (tmp_path / "x" / path).exists()] == []
 
 
 def test_no_stage_of_a_laid_down_pipeline_needs_the_sources(tmp_path: Path) -> None:

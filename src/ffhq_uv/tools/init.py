@@ -24,7 +24,7 @@ from ffhq_uv.store import files
 CODE_FILE = "code.txt"
 """In the folder: which code its results are of. In a clone of the repository the code itself takes its place."""
 OWN = ("conf", "params.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore", "data/.gitignore",
-       "reports/.gitignore")  # fmt: skip
+       "reports/.gitignore", "checkpoints/README.md")  # fmt: skip
 """What is the user's from then on."""
 
 
