@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from subprocess import SubprocessError
 from typing import TypeVar
 
 import torch
@@ -89,7 +90,7 @@ def available() -> Native | None:
     """The C++ library; None where it cannot be built."""
     try:
         return native()
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, SubprocessError):
         return None
 
 
