@@ -124,7 +124,8 @@ def test_others_get_the_data_set_from_a_remote(project: Path, tmp_path: Path) ->
 def test_another_filter_is_tried_where_the_tables_are_and_the_archives_are_not(project: Path) -> None:
     away = (project / "data/archives").rename(project.parent / "archives")
     try:
-        ran = call(project, "dvc", "exp", "run", "--allow-missing", "-S", "filter=strict", "classify")
+        settings = [word for override in [*SMALL, "filter=strict"] for word in ("-S", override)]
+        ran = call(project, "dvc", "exp", "run", "--allow-missing", *settings, "classify")
         assert "Running stage 'filter'" in ran
         assert "Running stage 'index'" not in ran
     finally:
