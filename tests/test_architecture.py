@@ -15,6 +15,7 @@ ROOT = (
     "faults",
     "geometry",
     "kernel",
+    "once",
     "overrides",
     "repository",
     "secrecy",

@@ -16,6 +16,7 @@ SOURCE = ROOT / "src"
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 NO_RESULT = (
     "ffhq_uv/config.py",
+    "ffhq_uv/once.py",
     "ffhq_uv/repository.py",
     "ffhq_uv/secrecy.py",
     "ffhq_uv/engine/",

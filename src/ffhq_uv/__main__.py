@@ -6,7 +6,9 @@ import argparse
 import difflib
 import importlib
 import os
+import signal
 import sys
+import threading
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from ffhq_uv.command import stages, tools
 from ffhq_uv.command.stages import DVC_YAML, STAGES
 from ffhq_uv.config import PARAMS, ConfigError, composed, groups, read, refresh
 from ffhq_uv.faults import PassingError
+from ffhq_uv.once import forget as forget_kept
 from ffhq_uv.repository import check_code
 from ffhq_uv.secrecy import without_secrets
 from ffhq_uv.shards.work import forget, remove_finished
@@ -24,6 +27,9 @@ from ffhq_uv.shards.work import forget, remove_finished
 # the cores. The libraries read this when they are first imported.
 for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
     os.environ[f"{library}_NUM_THREADS"] = "1"
+
+INTERRUPTED = 1.5
+"""Seconds that a command has to end in, once it is interrupted."""
 
 EPILOG = """stages, in the order in which `dvc repro` runs them:
 {stages}
@@ -37,7 +43,9 @@ overrides (Hydra's syntax): seed=3  filter=strict  filter.bs_error.max=5.5  expe
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command. Returns the exit status: 0, 1 (a failed run), 2 (a wrong call) or 130 (interrupted)."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments is None:
+        arguments = sys.argv[1:]
+        signal.signal(signal.SIGINT, end_soon)
     commands = [*STAGES, *tools.names()]
     command = next((word for word in arguments if not word.startswith("-") and "=" not in word), None)
     if command in commands and {"-h", "--help"} & set(arguments):
@@ -49,6 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
         meant = f"did you mean {near[0]}?" if near else "`python -m ffhq_uv --help` lists them"
         print(f"ffhq_uv: no command {options.command!r}; {meant}", file=sys.stderr)
         return 2
+    forget_kept()
     try:
         check_code(options.command)
         if options.multirun:
@@ -84,6 +93,18 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"ffhq_uv {options.command}: {without_secrets(text)}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
     return 0
+
+
+def end_soon(*_: object) -> None:
+    """Answer Ctrl-C: with what KeyboardInterrupt tidies up, for `INTERRUPTED` seconds at most, hung workers or not.
+
+    Nothing is lost by that: what is finished is kept, as if the process had been killed.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ending = threading.Timer(INTERRUPTED, os._exit, [130])
+    ending.daemon = True
+    ending.start()
+    raise KeyboardInterrupt
 
 
 def check_project(command: str) -> None:

@@ -11,7 +11,6 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -25,6 +24,7 @@ from yaml import YAMLError
 
 from ffhq_uv.contradictions import contradictions
 from ffhq_uv.formats.published import PARTS
+from ffhq_uv.once import once_a_run
 from ffhq_uv.overrides import as_typed, home
 from ffhq_uv.repository import project, repository
 from ffhq_uv.secrecy import WHERE, holds_secret, without_secrets
@@ -97,6 +97,7 @@ class PublishedSource(Section):
     parts: Annotated[tuple[str, ...], Field(min_length=1)]
     samples: int | tuple[str, ...] | None
     exclude: tuple[str, ...]
+    hosts: tuple[str, ...]
     lock: UserPath | None
     reference_images: UserPath | None
 
@@ -387,11 +388,15 @@ class Interpolate(Section):
     gate: Gate
 
 
+Patience = Annotated[float, Field(ge=2)] | None
+
+
 class LocalEngine(Section):
     name: Literal["local", "serial"]
     workers: Count | None
     shard: Count
     gpus: Annotated[float, Field(ge=0)]
+    patience: Patience
 
 
 class ClusterEngine(Section):
@@ -400,6 +405,7 @@ class ClusterEngine(Section):
     workers: Count | None
     shard: Count
     gpus: Annotated[float, Field(ge=0)]
+    patience: Patience
 
 
 Engine = LocalEngine | ClusterEngine
@@ -526,7 +532,7 @@ def groups() -> dict[str, list[str]]:
     return found
 
 
-@lru_cache(maxsize=1)
+@once_a_run
 def recorded_text() -> str:
     """The text that ``dvc exp run`` would write to params.yaml; composed once, since conf/ stays as it is meanwhile."""
     return OmegaConf.to_yaml(composed())

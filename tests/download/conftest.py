@@ -28,6 +28,8 @@ class Web:
     files: dict[str, bytes] = field(default_factory=dict)
     trouble: dict[str, list[int | str | bytes]] = field(default_factory=dict)
     asked: list[tuple[str, str, str | None]] = field(default_factory=list)
+    moved: dict[str, str] = field(default_factory=dict)
+    """Where else a path is: 302 sends there."""
     ranges: bool = True
     validators: bool = True
     lengths: bool = True
@@ -56,6 +58,12 @@ class Handler(BaseHTTPRequestHandler):
     def serve(self, body: bool) -> None:
         web, path = self.server.web, self.path
         web.asked.append((self.command, path, self.headers.get("Range")))
+        if path in web.moved:
+            self.send_response(302)
+            self.send_header("Location", web.moved[path])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         waiting = web.trouble.get(path, []) if body else []
         trouble = waiting.pop(0) if waiting else None
         if path not in web.files or (isinstance(trouble, int) and 400 <= trouble < 600):

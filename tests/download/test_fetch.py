@@ -12,6 +12,8 @@ import pytest
 from tests.download.conftest import Web
 
 from ffhq_uv.download import DownloadError, Offer, fetch, total
+from ffhq_uv.download.patience import patiently
+from ffhq_uv.download.streams import Interrupted, seconds_of
 
 CONTENT = random.Random(0).randbytes(3_000_000)
 NAME = "dataset/000.zip"
@@ -192,3 +194,58 @@ def test_sizes_that_are_not_listed_are_asked_for(web: Web) -> None:
     assert total(known) == 5
     assert total([*known, offer(web, None, "dataset/c")]) is None
     assert total([Offer("dataset/x", "http://127.0.0.1:9/x", 7)]) == 7
+
+
+def test_a_server_that_trickles_is_given_up(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its bytes grow all the time, and would for years."""
+    monkeypatch.setattr("ffhq_uv.download.streams.PACED", 0.1)
+    monkeypatch.setattr("ffhq_uv.download.streams.LOWEST", 10**8)
+    monkeypatch.setattr("ffhq_uv.download.patience.LOWEST", 10**8)
+    web.files[f"/{NAME}"] = bytes(5_000_000)
+    web.pause = 0.05
+    with pytest.raises(DownloadError, match=r"slower than 100000000 bytes a second: .* \(gave up after 2 tries\)"):
+        fetch([Offer(NAME, f"{web.url}/{NAME}")], tmp_path, tries=2)
+
+
+def test_kept_files_of_the_same_size_and_time_are_read_where_it_matters(web: Web, tmp_path: Path) -> None:
+    web.files[f"/{NAME}"] = CONTENT
+    first = fetch([offer(web)], tmp_path)
+    path = tmp_path / NAME
+    times = path.stat()
+    path.write_bytes(bytes(len(CONTENT)))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert fetch([offer(web)], tmp_path, verify=True)[NAME].sha256 == first[NAME].sha256
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_wait_that_the_server_asks_for_is_bounded_and_told(capsys: pytest.CaptureFixture[str]) -> None:
+    waits: list[float] = []
+    asks = iter([Interrupted("HTTP 429", seconds_of("86400")), None])
+
+    def attempt() -> str:
+        if error := next(asks):
+            raise error
+        return "came"
+
+    assert patiently(attempt, "http://example.com/x", sleep=waits.append) == "came"
+    assert waits == [600]
+    assert "http://example.com/x: the server asks to wait, for 600 s" in capsys.readouterr().err
+
+
+def test_sizes_of_many_files_are_not_asked_for_one_by_one(web: Web) -> None:
+    assert total([Offer(str(number), f"{web.url}/{number}") for number in range(1001)]) is None
+    assert web.asked == []
+
+
+def test_who_sends_the_files_of_another_host_is_said_once(
+    web: Web, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    web.moved["/here"] = f"{web.url.replace('127.0.0.1', 'localhost')}/there"
+    web.moved["/local"] = "file:///etc/passwd"
+    web.files["/there"] = CONTENT
+    for name in ("a", "b"):
+        fetch([Offer(name, f"{web.url}/here")], tmp_path)
+    assert (tmp_path / "b").read_bytes() == CONTENT
+    assert capsys.readouterr().err.count("127.0.0.1 has its files sent by localhost") == 1
+    with pytest.raises(DownloadError, match="file:"):
+        fetch([Offer("c", f"{web.url}/local")], tmp_path)

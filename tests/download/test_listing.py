@@ -233,3 +233,20 @@ def test_a_bucket_is_listed_fetched_and_gone_on_with(tmp_path: Path, monkeypatch
             offers("s3://archives/none", PARTS)
     finally:
         server.stop()
+
+
+def test_a_list_names_files_of_its_own_host_or_of_trusted_ones(web: Web) -> None:
+    web.files["/list.txt"] = b"https://elsewhere.org:8443/dataset/a.zip\n"
+    with pytest.raises(DownloadError, match=r"its own host, or of those that you trust: source\.hosts=\[elsewhere.org"):
+        look(f"{web.url}/list.txt", PARTS)
+    listing = look(f"{web.url}/list.txt", PARTS, hosts=["elsewhere.org:8443"])
+    assert [offer.url for offer in listing.offers] == ["https://elsewhere.org:8443/dataset/a.zip"]
+
+
+def test_a_list_is_asked_for_as_often_as_configured(web: Web) -> None:
+    web.files["/list.txt"] = b"dataset/a.zip\n"
+    web.trouble["/list.txt"] = [503, 503]
+    with pytest.raises(DownloadError, match="gave up after 2 tries"):
+        look(f"{web.url}/list.txt", PARTS, tries=2)
+    web.trouble["/list.txt"] = [503, 503]
+    assert look(f"{web.url}/list.txt", PARTS, tries=3).offers

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import torch
 
+from ffhq_uv.once import once_a_run
+
 
 class Deadly(NamedTuple):
     """A job that kills its worker ``times`` times; marks in the folder count."""
@@ -62,3 +64,34 @@ def die(_: int) -> int:
 def sleep_long(folder: Path) -> None:
     (folder / str(os.getpid())).touch()
     time.sleep(600)
+
+
+def stop_once(job: Deadly) -> int:
+    """Stops its worker as SIGSTOP does, the first ``times`` times."""
+    marks = sorted(job.folder.glob(f"{job.number}-*"))
+    if len(marks) < job.times:
+        (job.folder / f"{job.number}-{len(marks)}").touch()
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return job.number
+
+
+def sleep_or_stop(job: tuple[Path, bool]) -> None:
+    folder, stopped = job
+    (folder / str(os.getpid())).touch()
+    if stopped:
+        os.kill(os.getpid(), signal.SIGSTOP)
+    time.sleep(600)
+
+
+@once_a_run
+def content(name: str) -> str:
+    return Path(name).read_text()
+
+
+def nothing() -> dict[str, str]:
+    return {}
+
+
+def here_only(process: int) -> dict[str, str]:
+    """What a run may depend on, and another process has not."""
+    return {"code": "one" if os.getpid() == process else "another"}

@@ -17,6 +17,7 @@ from ffhq_uv.analysis.landmark_files import LANDMARKS
 from ffhq_uv.chain.chain import build
 from ffhq_uv.config import read
 from ffhq_uv.formats.png import read_png
+from ffhq_uv.once import forget
 from ffhq_uv.studio.publish import normalised
 from published_networks import write_checkpoints
 
@@ -100,7 +101,7 @@ def test_a_face_that_is_not_found_fails_or_is_guessed_and_noted(folder: Path) ->
             config = read([*SMALL, *NETWORKS, "generator.size=32", f"analysis.landmarks.fallback={fallback}"])
             chain = build(config)
             found[fallback] = (*chain.samples(codes, ["000000"], [None]), *chain.people(codes[:, 1:2], ["00000"]))
-        build.cache_clear()
+        forget()
     assert [sample.reason for sample in found["none"]] == ["no_landmarks:left", "no_landmarks:front"]
     sample, person = found["mean"]
     assert (sample.reason, person.reason) == (None, None)

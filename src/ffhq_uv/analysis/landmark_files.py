@@ -6,11 +6,11 @@ file in ``checkpoints/`` goes first: whoever puts one there chose it.
 
 from __future__ import annotations
 
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from ffhq_uv.formats.checksum import sha256_of
+from ffhq_uv.once import once_a_run
 
 LANDMARKS = "dlib_model/shape_predictor_68_face_landmarks.dat"
 DETECTOR = "dlib_model/mmod_human_face_detector.dat"
@@ -49,6 +49,6 @@ def check(path: Path) -> None:
             )
 
 
-@cache
+@once_a_run
 def _sha256(path: Path) -> str:
     return sha256_of(path)

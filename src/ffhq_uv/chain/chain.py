@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -34,6 +33,7 @@ from ffhq_uv.chain.encoders import Encoder
 from ffhq_uv.faults import PassingError, in_words, is_passing
 from ffhq_uv.generator import Generator
 from ffhq_uv.geometry import FRONT
+from ffhq_uv.once import once_a_run
 from ffhq_uv.quality.area import valid_area_ratio
 from ffhq_uv.quality.bs_error import bs_error, mean_luma
 from ffhq_uv.quality.skin_tone import skin_tone
@@ -157,7 +157,7 @@ class Chain:
         return [samples[row] for row in range(len(ids))]
 
 
-@lru_cache(maxsize=1)
+@once_a_run
 def build(config: settings.Config) -> Chain:
     """The rooms of a configuration; built once a process.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from torch import Tensor
 
@@ -19,6 +18,7 @@ from ffhq_uv.editing.published_solver import PublishedSolver, seeded_probe
 from ffhq_uv.editing.slots import BALDNESS, GLASSES, PITCH, YAW
 from ffhq_uv.formats.published import DIRECTION, FLOW
 from ffhq_uv.networks import inference, usable_device
+from ffhq_uv.once import once_a_run
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Editor:
             )
 
 
-@lru_cache(maxsize=1)
+@once_a_run
 def build_editor(config: settings.Config) -> Editor:
     """The editor of a configuration with ``normalise=published``; built once a process."""
     section = config.normalise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from ffhq_uv.chain.build import build_analysis, build_generator, check_studio
 from ffhq_uv.formats.published import MODEL
 from ffhq_uv.generator import Generator
 from ffhq_uv.geometry import FRONT
+from ffhq_uv.once import once_a_run
 from ffhq_uv.store import files
 
 
@@ -45,7 +45,7 @@ def fitted_heads(
     return heads, reasons
 
 
-@lru_cache(maxsize=1)
+@once_a_run
 def _rooms(config: str) -> tuple[Generator, Analysis, MorphableModel]:
     """Built once in a worker: networks are loaded, and a basis of hundreds of megabytes is read."""
     read = settings.Config.model_validate_json(config)

@@ -18,12 +18,16 @@ from typing import Any
 from ffhq_uv.download.offer import Offer
 from ffhq_uv.download.patience import TRIES, patiently
 from ffhq_uv.download.streams import DownloadError, Interrupted, changed, current, stream
+from ffhq_uv.formats.checksum import sha256_of
 from ffhq_uv.secrecy import without_secrets
 
 JOURNAL = ".fetched"
 """The file in the folder that says which files are complete, a line of JSON each."""
 PART, NOTE = ".part", ".note"
 """Endings of what a hidden file beside the target holds: its first bytes, and the URL and validator that they have."""
+
+ASKED = 1000
+"""Files whose size is asked for one by one, at most, to say what is to come."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,15 @@ def fetch(
     parallel: int = 4,
     tries: int = TRIES,
     progress: Callable[[int], object] = lambda count: None,
+    *,
+    verify: bool = False,
 ) -> dict[str, Fetched]:
     """Bring every offered file to its path below ``folder``; by path, what came.
 
     A file gets its name only when it has its size and, where one is given, its SHA-256. One that is there already is
     kept if it is what is offered: by its checksum, else if its place still gives it the same validator. ``progress``
     is told of bytes, from several threads; what was there counts, and less than nothing where a file starts again.
+    ``verify`` reads what is kept: it may have its size and time, and other bytes.
 
     Raises DownloadError for the first file that cannot be had, or where the disk is too small; OSError where writing
     fails; RuntimeError if another run uses the folder. All that came until then is kept for the next run.
@@ -58,7 +65,7 @@ def fetch(
     with _alone(folder), _Journal(folder / JOURNAL) as journal:
         _check_space(offers, folder)
         stop = threading.Event()
-        transfers = [_Transfer(offer, folder / offer.path, journal, stop, progress) for offer in offers]
+        transfers = [_Transfer(offer, folder / offer.path, journal, stop, progress, verify) for offer in offers]
         with ThreadPoolExecutor(parallel) as pool:
             running = [pool.submit(transfer.run, tries) for transfer in transfers]
             try:
@@ -70,7 +77,9 @@ def fetch(
 
 
 def total(offers: list[Offer], parallel: int = 4) -> int | None:
-    """Bytes of all files, asking for those that are not listed; None where one cannot be told."""
+    """Bytes of all files; None where one cannot be told. Sizes that are not listed are asked for, if they are few."""
+    if sum(offer.bytes is None for offer in offers) > ASKED:
+        return None
 
     def size(offer: Offer) -> int | None:
         with contextlib.suppress(Interrupted, DownloadError):
@@ -93,7 +102,9 @@ class _Transfer:
         journal: _Journal,
         stop: threading.Event,
         progress: Callable[[int], object],
+        verify: bool,
     ) -> None:
+        self.verify = verify
         self.offer, self.target, self.journal, self.stop, self.progress = offer, target, journal, stop, progress
         self.part = target.with_name(f".{target.name}{PART}")
         self.note = target.with_name(f".{target.name}{NOTE}")
@@ -112,6 +123,8 @@ class _Transfer:
         if _is(self.part, entry):  # the last run was ended before it could do this
             os.replace(self.part, self.target)
         if not _is(self.target, entry) or offer.bytes not in (None, entry.bytes):
+            return None
+        if self.verify and sha256_of(self.target) != entry.sha256:
             return None
         if offer.sha256 is not None:
             return entry if offer.sha256 == entry.sha256 else None

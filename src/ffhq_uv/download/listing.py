@@ -17,7 +17,7 @@ import io
 import json
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, unquote, urljoin, urlsplit
@@ -53,13 +53,19 @@ class Listing:
 
 
 def look(
-    place: str, parts: Iterable[str], part: str | None = None, revision: str | None = None, tries: int = TRIES
+    place: str,
+    parts: Iterable[str],
+    part: str | None = None,
+    revision: str | None = None,
+    tries: int = TRIES,
+    hosts: Collection[str] = (),
 ) -> Listing:
     """What a place offers of the published ``parts`` (first folders, or archives that stand for them).
 
     part      the one part that the place holds, where it is not the whole tree
     revision  of a place on the hub
     tries     attempts in a row that may fail
+    hosts     that a list which is not of this machine may name, beside its own
 
     Raises DownloadError for a place that is not there, a list that is damaged, unsafe or ambiguous, and where nothing
     belongs to the parts.
@@ -69,9 +75,9 @@ def look(
     if is_hub(place):
         revision, found = patiently(lambda: hosted(place, revision), place, tries)
     elif listed:
-        revision, found = None, list(_listed(place, name, tries))
+        revision, found = None, list(_listed(place, name, tries, hosts))
     else:
-        revision, found = None, _web_folder(place, tries) if is_http(place) else _folder(place, tries)
+        revision, found = None, _web_folder(place, tries, hosts) if is_http(place) else _folder(place, tries, hosts)
     parts = [part] if part else list(parts)
     placed, passed_over = [], {}
     for offer in found:
@@ -126,7 +132,7 @@ def _folders(path: str) -> Iterator[str]:
     return ("/".join(parts[:at]) for at in range(1, len(parts)))
 
 
-def _listed(place: str, name: str, tries: int) -> Iterator[Offer]:
+def _listed(place: str, name: str, tries: int, hosts: Collection[str]) -> Iterator[Offer]:
     """The files of a list. Relative ones lie beside it."""
     text = patiently(lambda: read_text(place, MAX_LIST), place, tries)
     read = _json if name.endswith(".json") else _csv if name.endswith(".csv") else _lines
@@ -140,7 +146,19 @@ def _listed(place: str, name: str, tries: int) -> Iterator[Offer]:
             raise DownloadError(f"{place}: refuses {url}: a list from the web may name files of the web only")
         if not is_local(place) and is_local(url):
             raise DownloadError(f"{place}: refuses {url}: a list from elsewhere may not name files of this machine")
+        if not is_local(place) and (host := _other_host(place, url)) and host not in hosts:
+            raise DownloadError(
+                f"{place}: refuses {url}: a list names files of its own host, or of those that you trust: "
+                f"source.hosts=[{host}]"
+            )
         yield Offer(path or unquote(urlsplit(url).path).lstrip("/"), url, size, sha256 and sha256.lower())
+
+
+def _other_host(place: str, url: str) -> str | None:
+    """The host (or the bucket) of a URL that has not the list's scheme and host, or https for its http."""
+    own, other = urlsplit(place), urlsplit(url)
+    same = (other.scheme, other.netloc) == (own.scheme, own.netloc)
+    return None if same or (own.hostname == other.hostname and other.scheme == "https") else other.netloc
 
 
 Row = tuple[str, str, int | None, str | None]
@@ -194,10 +212,10 @@ def _beside(place: str, name: str) -> str:
     return f"{place.rpartition('/')[0]}/{name}"
 
 
-def _web_folder(place: str, tries: int) -> list[Offer]:
+def _web_folder(place: str, tries: int, hosts: Collection[str]) -> list[Offer]:
     for name in LISTS:
         try:
-            return list(_listed(f"{place.rstrip('/')}/{name}", name, tries))
+            return list(_listed(f"{place.rstrip('/')}/{name}", name, tries, hosts))
         except DownloadError as error:
             if error.status not in _MISSING:
                 raise
@@ -208,7 +226,7 @@ def _web_folder(place: str, tries: int) -> list[Offer]:
     )
 
 
-def _folder(place: str, tries: int) -> list[Offer]:
+def _folder(place: str, tries: int, hosts: Collection[str]) -> list[Offer]:
     """The files of a folder, with the checksums of a list that lies in it."""
     found: list[tuple[str, str, int | None]] = []
     if is_local(place):
@@ -225,7 +243,7 @@ def _folder(place: str, tries: int) -> list[Offer]:
     sums = {}
     for name in LISTS:
         if any(path == name for path, _, _ in found):
-            sums = {offer.path: offer.sha256 for offer in _listed(f"{place.rstrip('/')}/{name}", name, tries)}
+            sums = {offer.path: offer.sha256 for offer in _listed(f"{place.rstrip('/')}/{name}", name, tries, hosts)}
             break
     return [Offer(path, url, size, sums.get(path)) for path, url, size in found if path not in LISTS]
 

@@ -6,16 +6,19 @@ import datetime
 import email.utils
 import os
 import re
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import fsspec
 import requests
 import urllib3
+from tqdm import tqdm
 
 from ffhq_uv.download.tokens import authorisation, remedy
 
@@ -23,9 +26,20 @@ BLOCK = 1 << 20
 """Bytes read at once."""
 TIMEOUT = (20, 60)
 """Seconds to wait for a connection, and for the next bytes."""
+LOWEST, PACED = 1000, 60.0
+"""Bytes a second below which a transfer is as good as none, and the seconds over which that is measured."""
 BUSY = {408, 425, 429, 500, 502, 503, 504}
 """HTTP answers after which trying again is worthwhile."""
 _SESSIONS = threading.local()  # requests' sessions keep connections open, and are not made for several threads
+
+
+_NO_URL = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidSchema,  # a redirect to file:///, too
+    requests.exceptions.TooManyRedirects,
+)
+_redirected: set[tuple[str | None, str | None]] = set()
 
 
 class DownloadError(RuntimeError):
@@ -139,11 +153,20 @@ def _answer(method: str, url: str, headers: dict[str, str]) -> Iterator[requests
     try:
         answer = _SESSIONS.session.request(method, url, headers=headers, stream=True, timeout=TIMEOUT)
     except requests.RequestException as error:
-        if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema)):
+        if isinstance(error, _NO_URL):
             raise DownloadError(f"{url}: {error}") from error
         raise Interrupted(brief(error)) from error
     with closing(answer):
+        _tell_redirect(url, answer.url)
         yield answer
+
+
+def _tell_redirect(asked: str, answered: str) -> None:
+    """Say once who it is that sends the files of a host."""
+    hosts = urlsplit(asked).hostname, urlsplit(answered).hostname
+    if hosts[0] != hosts[1] and hosts not in _redirected:
+        _redirected.add(hosts)
+        tqdm.write(f"{hosts[0]} has its files sent by {hosts[1]}", file=sys.stderr)
 
 
 def _refused(url: str, answer: requests.Response) -> Exception:
@@ -154,8 +177,15 @@ def _refused(url: str, answer: requests.Response) -> Exception:
 
 
 def _blocks(answer: requests.Response) -> Iterator[bytes]:
+    began, came = time.monotonic(), 0
     try:
-        yield from answer.raw.stream(BLOCK, decode_content=False)
+        while block := answer.raw.read1(BLOCK, decode_content=False):
+            came += len(block)
+            yield block
+            if (took := time.monotonic() - began) > PACED:
+                if came < LOWEST * took:
+                    raise Interrupted(f"slower than {LOWEST} bytes a second: {came} in {took:.0f} s")
+                began, came = time.monotonic(), 0
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise Interrupted(brief(error)) from error
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from threading import Thread
 from typing import Any, ParamSpec, TypeVar
 
 from ffhq_uv.engine.backend import Backend, Pool
+from ffhq_uv.engine.reach import SILENT, check_speaks
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
@@ -43,13 +46,16 @@ def dask(address: str | None, workers: int, gpus: float = 0) -> Backend:
                 )
                 opened.enter_context(cluster)
                 client = opened.enter_context(distributed.Client(cluster))
+                opened.callback(_kill, cluster)
             else:
+                check_speaks(address, "Dask scheduler")
                 client = opened.enter_context(distributed.Client(address, timeout=30))
                 try:
                     client.wait_for_workers(1, timeout=60)
                 except (TimeoutError, asyncio.TimeoutError):  # one and the same from Python 3.11 on
                     raise OSError(f"{address}: no Dask worker came within a minute: dask worker {address}") from None
-            yield Pool(DaskExecutor(client, gpus), sum(client.nthreads().values()))
+            executor = DaskExecutor(client, gpus)
+            yield Pool(executor, executor.slots, executor.end)
 
     return Backend(open_pool, (KilledWorker, FutureCancelledError, Forgotten, Deserted))
 
@@ -63,7 +69,8 @@ class DaskExecutor(Executor):
 
     def __init__(self, client: Any, gpus: float) -> None:
         self._client = client
-        self._resources = {"GPU": gpus} if gpus else None
+        self._gpus, self._resources = gpus, {"GPU": gpus} if gpus else None
+        self._keys: dict[Future[Any], str] = {}
 
     def submit(
         self, function: Callable[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
@@ -71,6 +78,7 @@ class DaskExecutor(Executor):
         """The future of a call."""
         future: Future[Result] = Future()
         task = self._client.submit(function, *args, **kwargs, pure=False, resources=self._resources)
+        self._keys[future] = task.key
 
         def settle() -> None:
             try:
@@ -79,11 +87,28 @@ class DaskExecutor(Executor):
                 settled = partial(future.set_exception, error)
             else:
                 settled = partial(future.set_result, result)
+            self._keys.pop(future, None)
             if future.set_running_or_notify_cancel():
                 settled()
 
         Thread(target=settle, daemon=True).start()
         return future
+
+    def slots(self) -> int:
+        """How many calls the workers that are there run at once."""
+        workers: list[tuple[int, float]] = self._client.run_on_scheduler(_offers)
+        return max(1, sum(min(threads, int(gpus / self._gpus)) if self._gpus else threads for threads, gpus in workers))
+
+    def end(self, future: Future[Any]) -> None:
+        """End the worker that has a call: by its nanny, or else the scheduler forgets it."""
+        future.cancel()
+        if (key := self._keys.get(future)) is None:
+            return
+        if (worker := self._client.run_on_scheduler(_worker, key)) is not None:
+            try:
+                self._client.restart_workers([worker], timeout=SILENT, raise_for_error=False)
+            except ValueError:  # it has no nanny
+                self._client.run_on_scheduler(_forget, worker)
 
     def _result(self, task: Any) -> Any:
         while True:
@@ -104,6 +129,30 @@ class Forgotten(Exception):
 
 class Deserted(BrokenExecutor):
     """No worker is left."""
+
+
+def _kill(cluster: Any) -> None:
+    """End the processes of a cluster of ours at once: whoever is still at work, or hangs, is not waited for."""
+    for nanny in cluster.workers.values():
+        nanny.close_gracefully()  # so that it starts no other
+        if nanny.pid:
+            with suppress(ProcessLookupError):
+                os.kill(nanny.pid, signal.SIGKILL)
+
+
+def _offers(dask_scheduler: Any) -> list[tuple[int, float]]:
+    """Threads and GPUs of every worker."""
+    return [(worker.nthreads, worker.resources.get("GPU", 0)) for worker in dask_scheduler.workers.values()]
+
+
+def _worker(key: str, dask_scheduler: Any) -> str | None:
+    """The address of the worker that has a task."""
+    task = dask_scheduler.tasks.get(key)
+    return task.processing_on.address if task and task.processing_on else None
+
+
+async def _forget(worker: str, dask_scheduler: Any) -> None:
+    await dask_scheduler.remove_worker(worker, stimulus_id="hung", close=True, expected=False)
 
 
 def _state(key: str, dask_scheduler: Any) -> str | None:

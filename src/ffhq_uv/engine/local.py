@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.queues import SimpleQueue
+from typing import ParamSpec, TypeVar
 
 from ffhq_uv.engine.backend import Backend, Pool
 from ffhq_uv.engine.worker import die_with_parent
+
+Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
 
 
 def local(workers: int, gpus: float = 0) -> Backend:
@@ -23,13 +28,33 @@ def local(workers: int, gpus: float = 0) -> Backend:
         places: SimpleQueue[int] = context.SimpleQueue()
         for place in range(workers):
             places.put(place)
-        pool = ProcessPoolExecutor(workers, context, _start, (places, gpus))
+        pool = Processes(workers, context, _start, (places, gpus))
         try:
-            yield Pool(pool, workers)
+            yield Pool(pool, lambda: workers, pool.kill)
         finally:
+            pool.kill()
             pool.shutdown(wait=False, cancel_futures=True)
 
     return Backend(open_pool, (BrokenExecutor,))
+
+
+class Processes(ProcessPoolExecutor):
+    """Processes that no key of the terminal reaches, and that can be killed."""
+
+    def submit(
+        self, function: Callable[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Future[Result]:
+        """The future of a call. Processes that start with it inherit that Ctrl-C is not for them."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            return super().submit(function, *args, **kwargs)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def kill(self, _: object = None) -> None:
+        """End all processes, stopped ones too: the death of one breaks the pool in any case."""
+        for process in list((self._processes or {}).values()):  # `kill_workers`, from Python 3.14 on
+            process.kill()
 
 
 def _start(places: SimpleQueue[int], gpus: float) -> None:

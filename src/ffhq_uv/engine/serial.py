@@ -30,7 +30,7 @@ class Serial(Executor):
 
 @contextmanager
 def _open() -> Iterator[Pool]:
-    yield Pool(Serial(), 1)
+    yield Pool(Serial(), lambda: 1, lambda _: None)
 
 
 SERIAL = Backend(_open, ())

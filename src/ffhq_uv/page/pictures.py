@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from ffhq_uv.faults import in_words, is_passing
 from ffhq_uv.formats.checksum import sha256_of
 from ffhq_uv.formats.published import MODEL
 from ffhq_uv.geometry import FRONT, VIEWS
+from ffhq_uv.once import once_a_run
 from ffhq_uv.page.head import Holes, closed, holes, positions, topology
 from ffhq_uv.page.rows import Rows
 from ffhq_uv.page.script import picture, script, webp
@@ -222,7 +223,7 @@ def _latents(archives: Archives, codes: Sequence[Any]) -> torch.Tensor:
     )
 
 
-@lru_cache(maxsize=1)
+@once_a_run
 def _model() -> tuple[MorphableModel | None, Holes]:
     """The head model, where there is one, and the holes of its mesh; read once a process."""
     mesh, path = load_mesh(files.TOPO_ASSETS), files.TOPO_ASSETS / MODEL

@@ -9,6 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+RESAMPLES, ROWS = 250, 2048
+"""Bootstrap samples, and rows of embeddings, that are at work at once: memory does not grow with either."""
+
 
 def identity_std(embeddings: ArrayLike) -> float:
     """ID std of embeddings [n, D]: population standard deviation of the unit vectors, mean over dimensions.
@@ -25,21 +28,33 @@ def identity_std_bootstrap(embeddings: ArrayLike, seed: int, resamples: int = 10
     Two data sets' figures divided element by element give the scatter of their ratio.
     """
     unit = _unit(embeddings)
-    n, dimensions = unit.shape
-    moments = np.concatenate([unit - unit.mean(axis=0)] * 2, axis=1)
-    moments[:, dimensions:] **= 2
+    unit -= unit.mean(axis=0)
     rng = np.random.default_rng([seed, *b"identity_std"])
-    figures = np.empty(resamples)
-    for start in range(0, resamples, 64):
-        shares = np.stack([np.bincount(rng.integers(0, n, n), minlength=n) / n for _ in figures[start : start + 64]])
-        mean, square = np.split(shares @ moments, 2, axis=1)
-        figures[start : start + 64] = np.sqrt((square - mean**2).clip(min=0)).mean(axis=1)
-    return figures * (unit.std(axis=0).mean() / figures.mean() if figures.any() else 1.0)
+    figures = np.concatenate([_spreads(unit, rng, drawn) for drawn in _portions(resamples)])
+    scale: float = unit.std(axis=0).mean() / figures.mean() if figures.any() else 1.0
+    return figures * scale
+
+
+def _portions(resamples: int) -> list[int]:
+    return [min(RESAMPLES, resamples - start) for start in range(0, resamples, RESAMPLES)]
+
+
+def _spreads(centred: NDArray[np.float64], rng: np.random.Generator, resamples: int) -> NDArray[np.float64]:
+    """The mean standard deviation of some resamples, with no table of more than `ROWS` rows beside the samples."""
+    n, dimensions = centred.shape
+    counts = np.stack([np.bincount(rng.integers(0, n, n), minlength=n).astype(np.uint16) for _ in range(resamples)])
+    sums = np.zeros((resamples, 2 * dimensions))
+    for start in range(0, n, ROWS):
+        rows = centred[start : start + ROWS]
+        sums += counts[:, start : start + ROWS].astype(np.float64) @ np.concatenate([rows, rows**2], axis=1)
+    mean, square = np.split(sums / n, 2, axis=1)
+    spread: NDArray[np.float64] = np.sqrt((square - mean**2).clip(min=0)).mean(axis=1)
+    return spread
 
 
 def _unit(embeddings: ArrayLike) -> NDArray[np.float64]:
     """The embeddings, each divided by its length."""
-    table = np.array(embeddings, dtype=np.float64)
+    table = np.array(embeddings, dtype=np.float64)  # a copy, which the caller may change
     if table.ndim != 2 or len(table) == 0:
         raise ValueError(f"embeddings: shape {table.shape} found, [n, D] with at least one sample expected")
     length = np.linalg.norm(table, axis=1, keepdims=True)

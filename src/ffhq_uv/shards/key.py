@@ -36,8 +36,8 @@ def key_of(stage: str, config: Config) -> str:
         "parameters": {name: _parameter(config, name) for name in definition["params"] if name not in NO_CONTENT},
         "code": code_of(stage) | (code_of("chain") if made_by_chain else {}),
         "data": _data(data),
-        "checkpoints": {str(path): sha256_of(path) for path in _checkpoints(config)},
-        "libraries": {name: version(name) for name in _libraries()},
+        "checkpoints": {str(path): sha256_of(path) for path in checkpoints(config)},
+        "libraries": {name: version(name) for name in libraries()},
     }
     text = json.dumps(depends, sort_keys=True).replace(f"{repository()}/", "")  # the same in a copy that DVC made
     return hashlib.sha256(text.encode()).hexdigest()[:12]
@@ -62,13 +62,14 @@ def _data(paths: Sequence[Path]) -> dict[str, Any]:
     return found
 
 
-def _checkpoints(config: Config) -> list[Path]:
+def checkpoints(config: Config) -> list[Path]:
+    """The files of the networks that a configuration uses, as far as they are there."""
     choices = needs.choices(config)
     published = (file for file in needs.published(config) if needs.chosen(file, choices))
     return sorted(path for path in (file.used(needs.folders(config)) for file in published) if path.is_file())
 
 
-def _libraries() -> list[str]:
+def libraries() -> list[str]:
     """The project's dependencies, without its extras."""
     names = (
         match(r"[\w.-]+", requirement) for requirement in requires("ffhq-uv") or () if "extra ==" not in requirement

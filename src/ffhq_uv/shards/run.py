@@ -18,13 +18,13 @@ from typing import Any, Protocol, TextIO, TypeVar
 import polars as pl
 
 from ffhq_uv.config import Config
-from ffhq_uv.engine import Engine, Part
-from ffhq_uv.engine.worker import call
+from ffhq_uv.engine import Engine, Part, worker
 from ffhq_uv.faults import PassingError, is_passing
 from ffhq_uv.shards.engines import build_engine
 from ffhq_uv.shards.key import key_of
 from ffhq_uv.shards.phases import Span, take_spans
 from ffhq_uv.shards.progress import progress
+from ffhq_uv.shards.provenance import begin_run
 from ffhq_uv.shards.throughput import Throughput, report
 from ffhq_uv.shards.work import Work, work_on
 from ffhq_uv.store import files
@@ -94,6 +94,7 @@ class Run:
     schema: Schema
     work: Work
     engine: Engine
+    begun: worker.Run
     part: Part | None
     bar: Any
     log: TextIO
@@ -119,9 +120,10 @@ class Run:
         self._finish(make, todo)
         if self.died and not self.leave_out:
             raise RuntimeError(
-                f"{self.stage}: every worker that had one of these samples died (out of memory, or a crash in native "
-                f"code): {_some(sorted(self.died))}. All others are finished and kept. Run it again, with more memory "
-                "or fewer workers; failures.died=leave_out goes on without these samples"
+                f"{self.stage}: every worker that had one of these samples died (out of memory, a crash in native "
+                f"code, or it hung for longer than engine.patience): {_some(sorted(self.died))}. All others are "
+                "finished and kept. Run it again, with more memory or fewer workers; failures.died=leave_out goes on "
+                "without these samples"
             )
         if self.part is None:
             return pl.concat([self._rows(shard) for shard in shards])
@@ -157,8 +159,8 @@ class Run:
     def _try(self, make: Make[S], shards: Sequence[S]) -> list[tuple[S, str]]:
         """Make shards; those that could not be made at the moment, and why."""
         lost, put_off = [], []
-        job = partial(call, Path.cwd(), partial(_make_and_keep, self.work, make))
-        for outcome in self.engine.outcomes(job, shards):
+        job = partial(worker.call, self.begun, partial(_make_and_keep, self.work, make))
+        for outcome in self.engine.outcomes(job, shards, name):
             if outcome.lost:
                 lost.append(outcome.job)
                 continue
@@ -199,7 +201,8 @@ def running(stage: str, config: Config, schema: Schema, key: str | None = None) 
             log = opened.enter_context(_log(stage, part, anew=not work.begun()))
             opened.enter_context(engine)
             bar = opened.enter_context(progress(0, stage))
-            run = Run(stage, schema, work, engine, part, bar, log, Throughput(), config.failures.died == "leave_out")
+            leave_out = config.failures.died == "leave_out"
+            run = Run(stage, schema, work, engine, begin_run(config), part, bar, log, Throughput(), leave_out)
             yield run
         except OSError as error:
             if not files.cannot_write(error):

@@ -42,7 +42,7 @@ def find(source: PublishedSource, tries: int) -> Found:
         places.insert(0, (source.url, [*PARTS, *OLD_PARTS], None))
     found = Found([])
     for place, parts, part in places:
-        listing = look(place, parts, part, source.revision, tries)
+        listing = look(place, parts, part, source.revision, tries, source.hosts)
         found.passed_over.update(listing.passed_over)
         if listing.revision:
             found.revisions[place] = listing.revision

@@ -36,15 +36,16 @@ def run(config: Config) -> None:
     """Compare the data sets. ID std is given in per cent of the reference's, if there is a reference."""
     source, new = _measured(files.MEASUREMENTS), _measured(files.INTERPOLATED_MEASUREMENTS)
     kept = source.join(files.read_table(files.KEPT), on="id", how="semi")
-    check_encoder(source, new, _measured(files.REFERENCE))
-    reference = _spread(_measured(files.REFERENCE), config.seed)
+    people = _measured(files.REFERENCE)
+    check_encoder(source, new, people)
+    reference = _spread(people, config.seed)
     quality: dict[str, Any] = {
         "encoder": config.identity.name,
         "reference": {"of": PICTURES if config.source.reference_images else INVERTED}
-        | _row(_measured(files.REFERENCE), reference, config.seed),
-        "ffhq_uv": _row(source, reference, config.seed),
-        "kept": _row(kept, reference, config.seed),
-        "ffhq_uv_interpolate": _row(new, reference, config.seed),
+        | _row(people, reference, reference, config.seed),
+        "ffhq_uv": _row(source, _spread(source, config.seed), reference, config.seed),
+        "kept": _row(kept, _spread(kept, config.seed), reference, config.seed),
+        "ffhq_uv_interpolate": _row(new, _spread(new, config.seed), reference, config.seed),
     }
     if textures := _textures(files.read_table(files.TEXTURE_TRUTH)):
         quality["textures"] = textures
@@ -78,10 +79,12 @@ def check_encoder(*tables: pl.DataFrame) -> None:
         )
 
 
-def _row(measured: pl.DataFrame, reference: Spread | None, seed: int) -> dict[str, float | int | None]:
+def _row(
+    measured: pl.DataFrame, spread: Spread | None, reference: Spread | None, seed: int
+) -> dict[str, float | int | None]:
     """A data set's figures; those that it does not have are left out. BS error in grey levels."""
     row: dict[str, float | int | None] = {"samples": len(measured)}
-    if (spread := _spread(measured, seed)) is not None and reference is not None:
+    if spread is not None and reference is not None:
         low, high = np.quantile(100 * spread[1] / reference[1], INTERVAL)
         row |= {"id_std": spread[0], "id_std_percent": 100 * spread[0] / reference[0]}
         row |= {"id_std_percent_low": float(low), "id_std_percent_high": float(high)}
@@ -116,10 +119,17 @@ def _redetected(config: Config, new: pl.DataFrame) -> dict[str, Any]:
 
 def _spread(measured: pl.DataFrame, seed: int) -> Spread | None:
     """The spread of a data set's identities; None for fewer than two samples."""
-    embeddings = measured["identity"].to_list()
-    if len(embeddings) < 2:
+    if len(measured) < 2:
         return None
+    embeddings = _embeddings(measured)
     return identity_std(embeddings), identity_std_bootstrap(embeddings, seed)
+
+
+def _embeddings(measured: pl.DataFrame) -> NDArray[np.float32]:
+    """The identities of samples, float32 [n, D]."""
+    column = measured["identity"]
+    found: NDArray[np.float32] = column.explode().to_numpy().reshape(len(measured), -1)
+    return found
 
 
 def _by_group(
@@ -136,7 +146,7 @@ def _by_group(
         joined = measured.join(groups.drop_nulls("group"), on="id").partition_by("group", as_dict=True)
         rows = []
         for (group,), members in sorted(joined.items()):
-            spread = identity_std(members["identity"].to_list()) if reference and len(members) > 1 else None
+            spread = identity_std(_embeddings(members)) if reference and len(members) > 1 else None
             percent = None if spread is None or reference is None else 100 * spread / reference
             share = len(members) / len(measured)
             rows.append((data_set, by, group, len(members), share, percent, members["bs_error"].mean()))

@@ -9,7 +9,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from ffhq_uv.editing.normalise import needed
 from ffhq_uv.editing.reach import Reach, reach
 from ffhq_uv.editing.slots import attributes
 from ffhq_uv.geometry import FRONT, VIEWS
+from ffhq_uv.once import once_a_run
 from ffhq_uv.selection.mix import let_go
 from ffhq_uv.shards.failures import check_failures
 from ffhq_uv.shards.phases import phase
@@ -197,7 +198,7 @@ def _samples(people: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     return joined.select(*(name for name in people.columns if name != "row"), *OWN, "part", "place").rechunk()
 
 
-@lru_cache(maxsize=1)
+@once_a_run
 def _archives(root: Path, bounds: Limits) -> Archives:
     """Opened once a process: a zip of 70,000 members takes a while."""
     return Archives(root, bounds)

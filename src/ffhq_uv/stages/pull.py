@@ -25,7 +25,7 @@ from ffhq_uv.studio.publish import publish
 def run(config: Config) -> None:
     """Publish, link or fetch the source's archives, and list what came."""
     check_apart(config)
-    found = _find(config)
+    found, size = _find(config)
     check_files_apart(offer.url for offer in found.offers)
     with files.replacing_directory(files.ARCHIVES) as archives:
         if isinstance(config.source, StudioSource):
@@ -34,7 +34,7 @@ def run(config: Config) -> None:
         elif config.pull.mode == "link":
             sums = _link(found.offers, archives)
         else:
-            sums = _fetch(found.offers, config, archives)
+            sums = _fetch(found.offers, size, config, archives)
         unpack_folders(archives, limits(config))
         came = manifest(archives, sums, limits(config))
         for path, directory in large_zips(archives, limits(config)):
@@ -52,13 +52,14 @@ def run(config: Config) -> None:
         files.write_json(files.MANIFEST, stated)
 
 
-def _find(config: Config) -> Found:
-    """What is to come; said before anything of it does."""
+def _find(config: Config) -> tuple[Found, int | None]:
+    """What is to come, and its bytes; said before anything of it does."""
     if not isinstance(config.source, PublishedSource):
-        return Found([])
+        return Found([]), None
     found = find(config.source, config.pull.tries)
-    print(*report(found, total(found.offers, config.pull.parallel)), sep="\n", flush=True)
-    return found
+    size = total(found.offers, config.pull.parallel)
+    print(*report(found, size), sep="\n", flush=True)
+    return found, size
 
 
 def _publish(source: StudioSource, seed: int, archives: Path) -> None:
@@ -84,11 +85,12 @@ def _link(found: list[Offer], archives: Path) -> dict[str, str]:
     return {}
 
 
-def _fetch(found: list[Offer], config: Config, archives: Path) -> dict[str, str]:
+def _fetch(found: list[Offer], size: int | None, config: Config, archives: Path) -> dict[str, str]:
     """Fetch files to where they outlive this run (DVC deletes data/archives before the stage), and link them here."""
     folder = config.pull.downloads
-    with progress(total(found, config.pull.parallel), "pull", "B") as bar:
-        came = fetch(found, folder, config.pull.parallel, config.pull.tries, bar.update)
+    locked = isinstance(config.source, PublishedSource) and config.source.lock is not None
+    with progress(size, "pull", "B") as bar:
+        came = fetch(found, folder, config.pull.parallel, config.pull.tries, bar.update, verify=locked)
     for path in came:
         (target := archives / path).parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from ffhq_uv.checkpoints.needs import check
 from ffhq_uv.faults import PassingError, in_words, is_passing
 from ffhq_uv.generator import Generator
 from ffhq_uv.geometry import FRONT, Geometry
+from ffhq_uv.once import once_a_run
 from ffhq_uv.quality.likeness import psnr, seam, ssim
 from ffhq_uv.shards.failures import check_failures
 from ffhq_uv.shards.run import running
@@ -112,7 +113,7 @@ def _shards(index: pl.DataFrame, size: int) -> Iterator[Shard]:
         yield Shard(part["row"].to_list(), part["id"].to_list())
 
 
-@lru_cache(maxsize=1)
+@once_a_run
 def _rooms(config: settings.Config) -> Rooms:
     topology = load_topology(files.TOPO_ASSETS, config.texture.size)
     texturers: dict[str, Texturer] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -21,11 +21,13 @@ from ffhq_uv.engine import Engine
 from ffhq_uv.engine.local import local
 from ffhq_uv.engine.worker import call
 from ffhq_uv.networks.allocator import keep_freed_memory
+from ffhq_uv.once import once_a_run
 from ffhq_uv.quality.bs_error import bs_error, mean_luma
 from ffhq_uv.quality.interval import mean_interval
 from ffhq_uv.quality.map_kind import kind_by_content, kind_by_name
 from ffhq_uv.shards.engines import cores
 from ffhq_uv.shards.progress import progress
+from ffhq_uv.shards.provenance import begin_run
 from ffhq_uv.shards.run import WORKER_DIED
 from ffhq_uv.store.files import write_csv
 from ffhq_uv.store.limits import limits
@@ -86,7 +88,7 @@ def measure_maps(
         raise FileNotFoundError(f"{maps}: no PNG found{lying}; a folder or an archive of UV maps expected")
     shards = [found[at : at + SHARD] for at in range(0, len(found), SHARD)]
     rows: list[dict[str, Any]] = []
-    job = partial(call, Path.cwd(), partial(measure, root, bounds))
+    job = partial(call, begin_run(), partial(measure, root, bounds))
     with Engine(local(workers or cores())) as engine, progress(len(found), "bs-error", "map") as bar:
         lost: list[str] = []
         for outcome in engine.outcomes(job, shards):
@@ -120,7 +122,7 @@ def _measured(archives: Archives, location: str) -> dict[str, Any]:
     return {"map": location, "bs_error": error.item(), "bs_error_of_luma": (100 * error / mean_luma(uv_map)).item()}
 
 
-@lru_cache(maxsize=1)
+@once_a_run
 def _archives(root: Path, bounds: Limits) -> Archives:
     """Open in a worker as long as it lives: a zip's list of members is read once, and memory is not faulted in anew."""
     keep_freed_memory()

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,10 @@ from ffhq_uv.command.words import Words as Declared
 from ffhq_uv.config import Config, ConfigError
 from ffhq_uv.engine.worker import call
 from ffhq_uv.inversion.faces import Which
+from ffhq_uv.once import once_a_run
 from ffhq_uv.shards.engines import build_engine
 from ffhq_uv.shards.progress import progress
+from ffhq_uv.shards.provenance import begin_run
 from ffhq_uv.store.files import write_csv
 from ffhq_uv.store.limits import limits
 
@@ -105,7 +107,7 @@ def invert(images: Path, out: Path, settings: Settings, config: Config) -> pl.Da
     ids = _ids(pictures, finished)
     todo = list(_unfinished(pictures, ids, finished, settings))
     jobs = [Job(tuple(todo[start : start + BATCH])) for start in range(0, len(todo), BATCH)]
-    make = partial(call, Path.cwd(), partial(_invert_some, out.resolve(), settings))
+    make = partial(call, begin_run(config), partial(_invert_some, out.resolve(), settings))
     with build_engine(config.engine) as engine, progress(len(pictures), "invert", "picture") as bar:
         bar.update(len(pictures) - len(todo))
         while jobs:
@@ -124,7 +126,7 @@ def invert(images: Path, out: Path, settings: Settings, config: Config) -> pl.Da
     return table
 
 
-@lru_cache(maxsize=1)
+@once_a_run
 def inverter(settings: Settings) -> Inverter:
     """The networks, loaded once a process."""
     return Inverter(settings)

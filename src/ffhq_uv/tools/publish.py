@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -29,12 +29,14 @@ from ffhq_uv.engine.worker import call
 from ffhq_uv.formats.checksum import sha256_of
 from ffhq_uv.formats.png import read_png
 from ffhq_uv.geometry import VIEWS
+from ffhq_uv.once import once_a_run
 from ffhq_uv.publish.card import card
 from ffhq_uv.publish.citation import citation
 from ffhq_uv.publish.croissant import File, croissant
 from ffhq_uv.publish.facts import Facts
 from ffhq_uv.shards.engines import build_engine
 from ffhq_uv.shards.progress import progress
+from ffhq_uv.shards.provenance import begin_run
 from ffhq_uv.store import files
 from ffhq_uv.store.limits import limits
 from ffhq_uv.texture.topology import load_mesh
@@ -189,7 +191,7 @@ def _shards(words: Words, config: settings.Config, table: pl.DataFrame, columns:
             there += 1
         else:
             jobs.append((path.resolve(), key, rows))
-    job = partial(call, Path.cwd(), partial(_make, words, config, columns))
+    job = partial(call, begin_run(config), partial(_make, words, config, columns))
     engine = build_engine(config.engine) if len(jobs) > 1 else Engine(SERIAL)
     with engine as workers, progress(len(table), "publish") as bar:
         bar.update(len(table) - sum(len(rows) for *_, rows in jobs))
@@ -248,7 +250,7 @@ def _codes(archives: Archives, id: str) -> np.ndarray[tuple[int, ...], np.dtype[
     return np.stack([decode_latent(archives.read(location), location) for location in locations])
 
 
-@lru_cache(maxsize=1)
+@once_a_run
 def _archives(root: Path, bounds: Limits) -> Archives:
     """Opened once a process: a zip's list of members takes a while."""
     return Archives(root, bounds)

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -28,8 +28,10 @@ from ffhq_uv.engine.serial import SERIAL
 from ffhq_uv.engine.worker import call
 from ffhq_uv.figures.registration import draw_registration
 from ffhq_uv.formats.published import MODEL
+from ffhq_uv.once import once_a_run
 from ffhq_uv.shards.engines import cores
 from ffhq_uv.shards.progress import progress
+from ffhq_uv.shards.provenance import begin_run
 from ffhq_uv.shards.run import WORKER_DIED
 from ffhq_uv.store import files
 from ffhq_uv.store.limits import limits
@@ -204,7 +206,7 @@ def _run(
     """Move the maps; location -> why it could not be."""
     failures: dict[str, str] = {}
     jobs = [[(location, names[location]) for location in todo[at : at + SHARD]] for at in range(0, len(todo), SHARD)]
-    job = partial(call, Path.cwd(), partial(_move, root, bounds, out.resolve(), tiles))
+    job = partial(call, begin_run(), partial(_move, root, bounds, out.resolve(), tiles))
     backend = local(workers) if len(jobs) > 1 else SERIAL  # a few maps are moved before workers would have started
     with Engine(backend) as engine, progress(len(todo), "transfer", "map") as bar:
         lost: list[Any] = []
@@ -251,7 +253,7 @@ def _coordinates(out: Path, tile: int) -> Path:
     return out / f"coordinates.{tile}.npz"
 
 
-@lru_cache(maxsize=4)
+@once_a_run
 def _resampler(out: Path, tile: int, source_size: int) -> Resampler:
     """Open in a worker as long as it lives."""
     cv2.setNumThreads(1)
@@ -260,6 +262,6 @@ def _resampler(out: Path, tile: int, source_size: int) -> Resampler:
     return Resampler(found, source_size)
 
 
-@lru_cache(maxsize=1)
+@once_a_run
 def _archives(root: Path, bounds: Limits) -> Archives:
     return Archives(root, bounds)
