@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -24,6 +23,7 @@ from yaml import YAMLError
 
 from ffhq_uv.contradictions import contradictions
 from ffhq_uv.formats.published import PARTS
+from ffhq_uv.formats.yaml_text import YamlTextError, check_yaml, read_yaml
 from ffhq_uv.once import once_a_run
 from ffhq_uv.overrides import as_typed, home
 from ffhq_uv.repository import project, repository
@@ -447,8 +447,11 @@ def composed(overrides: Sequence[str] = (), params: Path | None = None) -> DictC
     """
     if params is not None and not params.is_file():
         raise ConfigError(f"{params}: no such file; `python -m ffhq_uv config` writes params.yaml")
-    if params is not None and re.search(r"(?m)(^|[\s\[,:-])\*\w+", params.read_text(errors="replace")):
-        raise ConfigError(f"{params}: refuses YAML aliases (*name), which repeat what they name any number of times")
+    try:
+        for path in sorted(CONF.rglob("*.yaml")) if params is None else [params]:
+            check_yaml(path)
+    except YamlTextError as error:
+        raise ConfigError(str(error)) from None
     folder, name = (CONF, "config") if params is None else (params.resolve().parent, params.stem)
     for word in overrides:
         if "=" not in word and not word.startswith("~"):
@@ -564,7 +567,7 @@ def refresh(how: Literal["keep", "reset", "adopt"] = "keep", path: Path = PARAMS
 
 def differences(path: Path = PARAMS) -> dict[str, Any]:
     """The values of a params.yaml that are not what conf/ says, by key; None for a key that it does not have."""
-    theirs, ours = dict(flat(yaml.safe_load(path.read_text()))), dict(flat(yaml.safe_load(recorded_text())))
+    theirs, ours = dict(flat(read_yaml(path))), dict(flat(yaml.safe_load(recorded_text())))
     return {key: theirs.get(key) for key in sorted(theirs | ours) if theirs.get(key) != ours.get(key)}
 
 

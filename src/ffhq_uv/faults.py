@@ -13,6 +13,11 @@ from pathlib import Path
 
 _MEMORY = re.compile(r"out of memory|not enough memory|can.t allocate memory|insufficient memory|bad alloc", re.I)
 
+_OF_THE_MOMENT = re.compile(
+    r"\b0x[0-9a-fA-F]+|\b(\d{4}-\d\d-\d\d[T ])?\d\d:\d\d:\d\d([.,]\d+)?|\b\d+(\.\d+)? ?(ms|s|secs?|seconds?|minutes?)\b"
+)
+"""Addresses in memory, dates with times, clock times, durations."""
+
 
 class PassingError(RuntimeError):
     """Something failed that may succeed when it is tried again."""
@@ -47,7 +52,7 @@ def check_gone(path: Path, root: Path) -> None:
 
 
 def in_words(error: BaseException) -> str:
-    """An error as a reason: the same in every run and on every machine, without addresses and without paths."""
-    text = re.sub(r"\b0x[0-9a-fA-F]+", "…", " ".join(str(error).split()))
+    """An error as a reason: the same in every run and on every machine, without addresses, times and paths."""
+    text = _OF_THE_MOMENT.sub("…", " ".join(str(error).split()))
     text = re.sub(r"(?<![\w.])(/[\w.@~+-]+){2,}", lambda found: Path(found[0]).name, text)
     return f"error: {type(error).__name__}: {text[:300]}"

@@ -15,7 +15,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from ffhq_uv.archive.containers import ArchiveError, Archives, open_archive
+from ffhq_uv.archive.containers import ArchiveError, Archives, locations, open_archive
 from ffhq_uv.archive.limits import PUBLISHED, Limits
 from ffhq_uv.archive.scanning import scan
 from ffhq_uv.archive.writing import write_zip
@@ -204,3 +204,13 @@ def test_a_torn_zip_of_zips_is_not_taken_for_its_last_member(tmp_path: Path) -> 
     path.write_bytes(whole[: whole.index(b"000001_left_latent.pt") - 30])
     with pytest.raises(ArchiveError, match=r"000\.zip.*cut short"):
         open_zip(path)
+
+
+def test_what_waits_for_a_writer_is_passed_over(tmp_path: Path) -> None:
+    """Opening a named pipe would wait for ever."""
+    for name in ("maps.zip", "maps.zip.001", "meta-info.json"):
+        os.mkfifo(tmp_path / name)
+    notes: dict[str, str] = {}
+    assert list(locations(tmp_path, notes=notes)) == []
+    assert set(notes.values()) == {"not a file"}
+    assert list(locations(tmp_path, "maps.zip", notes=notes)) == []

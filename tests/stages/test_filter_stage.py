@@ -95,6 +95,17 @@ def test_a_criterion_that_was_not_measured_stops_the_run(
     assert not (folder / "data/kept.parquet").exists()
 
 
+def test_a_truth_of_other_archives_stops_the_run_before_it_writes(
+    copied: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = copied(*INPUTS)
+    table = pl.read_parquet(folder / "data/truth.parquet")
+    table.filter(pl.col("id") != table["id"][3]).write_parquet(folder / "data/truth.parquet")
+    assert run(folder, "filter") == [1]
+    assert "data/truth.parquet: says nothing of 1 measured samples" in capsys.readouterr().err
+    assert not (folder / "data/kept.parquet").exists()
+
+
 def test_residual_light_that_was_not_estimated_passes_nobody(
     copied: Callable[..., Path], small_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from ffhq_uv.config import CONF, flat, groups, recorded_text
+from ffhq_uv.formats.yaml_text import read_yaml
 
 DVC_YAML = Path("dvc.yaml")
 
@@ -38,7 +39,7 @@ def help(stage: str) -> str:
 def _help(stage: str) -> Iterator[str]:
     yield f"usage: python -m ffhq_uv {stage} [KEY=VALUE ...] [--params FILE] [--show] [--traceback]"
     yield f"\n{stage}: {STAGES[stage]}."
-    reads = yaml.safe_load((CONF.parent / DVC_YAML).read_text())["stages"][stage].get("params", [])
+    reads = read_yaml(CONF.parent / DVC_YAML)["stages"][stage].get("params", [])
     if not reads:
         return
     yield "\nIts keys, with the values of conf/, which explains each:"

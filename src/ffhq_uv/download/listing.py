@@ -132,7 +132,7 @@ def _folders(path: str) -> Iterator[str]:
     return ("/".join(parts[:at]) for at in range(1, len(parts)))
 
 
-def _listed(place: str, name: str, tries: int, hosts: Collection[str]) -> Iterator[Offer]:
+def _listed(place: str, name: str, tries: int, hosts: Collection[str] = ()) -> Iterator[Offer]:
     """The files of a list. Relative ones lie beside it."""
     text = patiently(lambda: read_text(place, MAX_LIST), place, tries)
     read = _json if name.endswith(".json") else _csv if name.endswith(".csv") else _lines

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ffhq_uv.config import CONF
 from ffhq_uv.formats.checksum import sha256_of
+from ffhq_uv.formats.yaml_text import read_yaml
 from ffhq_uv.repository import CODE
 
 
@@ -23,7 +22,7 @@ def code_of(stage: str) -> dict[str, str]:
 
 def stages() -> dict[str, Any]:
     """The stages of dvc.yaml, by name."""
-    found: dict[str, Any] = yaml.safe_load((CONF.parent / "dvc.yaml").read_text())["stages"]
+    found: dict[str, Any] = read_yaml(CONF.parent / "dvc.yaml")["stages"]
     return found
 
 

@@ -56,6 +56,8 @@ def run(config: Config) -> None:
     metrics = summarise(verdicts, criteria)
     if len(kept) == 0:
         raise ValueError(_nobody(metrics))
+    if not (truth := files.read_table(files.TRUTH)).is_empty():
+        metrics["truth"] = _agreement(verdicts, criteria, truth)
     files.write_table(files.KEPT, kept.select("id"))
     files.write_table(files.DROPPED, verdicts.filter(pl.col("status") != "kept"))
     write_bounds(criteria)
@@ -65,8 +67,6 @@ def run(config: Config) -> None:
         for normalise in COLUMNS
     )
     files.write_csv(files.PLOTS / "skin_tone.csv", tones)
-    if not (truth := files.read_table(files.TRUTH)).is_empty():
-        metrics["truth"] = _agreement(verdicts, criteria, truth)
     ours = tones.filter(pl.col("normalise") == config.filter.bs_error.normalise)
     metrics["skin_tone_kept_share"] = dict(ours.select("skin_tone", "kept_share").iter_rows())
     files.write_report("filter", metrics)
@@ -146,8 +146,17 @@ def _tones(measurements: pl.DataFrame, verdicts: pl.DataFrame, normalise: str) -
 
 
 def _agreement(verdicts: pl.DataFrame, criteria: Sequence[Criterion], truth: pl.DataFrame) -> dict[str, Any]:
-    """Of every fault that a criterion looks for: how well the criterion finds it, among the measured samples."""
-    judged = verdicts.filter(pl.col("status") != "failed").join(truth, on="id", how="left")
+    """Of every fault that a criterion looks for: how well the criterion finds it, among the measured samples.
+
+    Raises ValueError for a measured sample of which the truth, says nothing.
+    """
+    measured = verdicts.filter(pl.col("status") != "failed")
+    if len(unknown := measured.join(truth, on="id", how="anti")["id"]):
+        raise ValueError(
+            f"{files.TRUTH}: says nothing of {len(unknown):,} measured samples ({', '.join(unknown[:5])}): it is of "
+            "other archives. Make it anew: `dvc repro`"
+        )
+    judged = measured.join(truth, on="id", how="left")
     found = {}
     for fault, name in FAULTS.items():
         if any(criterion.name == name for criterion in criteria):

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import cv2
 import numpy as np
 import polars as pl
-import yaml
 from pydantic import Field
 
 from ffhq_uv import config as settings
@@ -28,6 +27,7 @@ from ffhq_uv.engine.serial import SERIAL
 from ffhq_uv.engine.worker import call
 from ffhq_uv.formats.checksum import sha256_of
 from ffhq_uv.formats.png import read_png
+from ffhq_uv.formats.yaml_text import read_yaml
 from ffhq_uv.geometry import VIEWS
 from ffhq_uv.once import once_a_run
 from ffhq_uv.publish.card import card
@@ -139,7 +139,7 @@ def published_rows() -> pl.DataFrame:
 
 def gather(config: settings.Config, samples: int, map_size: int, heads: int | None) -> Facts:
     """The run's facts: parameters and files out of dvc.lock where DVC recorded them, else the configuration."""
-    lock = yaml.safe_load(Path("dvc.lock").read_text())["stages"] if Path("dvc.lock").exists() else {}
+    lock = read_yaml(Path("dvc.lock"))["stages"] if Path("dvc.lock").exists() else {}
     parameters = config.model_dump(mode="json", by_alias=True)
     for stage in lock.values():
         for name, value in stage.get("params", {}).get("params.yaml", {}).items():
