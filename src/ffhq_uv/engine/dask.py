@@ -46,7 +46,6 @@ def dask(address: str | None, workers: int, gpus: float = 0) -> Backend:
                 )
                 opened.enter_context(cluster)
                 client = opened.enter_context(distributed.Client(cluster))
-                opened.callback(_kill, cluster)
             else:
                 check_speaks(address, "Dask scheduler")
                 client = opened.enter_context(distributed.Client(address, timeout=30))
@@ -55,6 +54,8 @@ def dask(address: str | None, workers: int, gpus: float = 0) -> Backend:
                 except (TimeoutError, asyncio.TimeoutError):  # one and the same from Python 3.11 on
                     raise OSError(f"{address}: no Dask worker came within a minute: dask worker {address}") from None
             executor = DaskExecutor(client, gpus)
+            if address is None:
+                opened.callback(lambda: _kill(cluster) if executor.busy() else None)
             yield Pool(executor, executor.slots, executor.end)
 
     return Backend(open_pool, (KilledWorker, FutureCancelledError, Forgotten, Deserted))
@@ -93,6 +94,10 @@ class DaskExecutor(Executor):
 
         Thread(target=settle, daemon=True).start()
         return future
+
+    def busy(self) -> bool:
+        """Whether any call has not ended."""
+        return bool(self._keys)
 
     def slots(self) -> int:
         """How many calls the workers that are there run at once."""
