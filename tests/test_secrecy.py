@@ -29,7 +29,7 @@ def planted(folder: Path) -> list[Path]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("url", REFUSED)
-@pytest.mark.parametrize("key", ["source.url", "source.topo_assets"])
+@pytest.mark.parametrize("key", ["source.url", "source.topo_assets", "source.lock", "pull.downloads"])
 def test_credentials_in_the_configuration_are_refused_and_not_repeated(
     url: str, key: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

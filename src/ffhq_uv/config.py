@@ -496,6 +496,8 @@ def read(overrides: Sequence[str] = (), params: Path | None = None) -> Config:
     """The typed configuration. Raises ConfigError naming every wrong key or value, and what cannot be together."""
     composition = OmegaConf.to_container(composed(overrides, params))
     where = params or f"{CONF.name}/"
+    if secrets := [key for key, value in flat(composition) if holds_secret(str(value))]:
+        raise ConfigError(f"{where}: {', '.join(secrets)}: {WHERE}")
     try:
         config = Config.model_validate(composition)
     except ValidationError as error:
