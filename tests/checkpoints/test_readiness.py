@@ -100,6 +100,7 @@ def test_one_missing_file_is_named_without_more(small_run: Path, tmp_path: Path)
     assert found["measure"].startswith("lacks 1 of the files marked * above (/none/encoder.onnx)")
 
 
+@pytest.mark.slow
 def test_a_package_that_two_choices_need_together_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     together = {"analysis=recorded with identity=arcface": (("no_such_package",), "landmarks")}
     monkeypatch.setattr("ffhq_uv.checkpoints.readiness.PACKAGES", together)

@@ -135,6 +135,7 @@ def test_a_worker_that_differs_from_the_run_refuses(engine: Engine) -> None:
     assert len(list(engine.outcomes(same, range(3)))) == 3  # and works on for a run that is its own
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["local", "dask", "ray"])
 def test_a_stopped_worker_is_ended_and_its_job_done_again(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -162,6 +163,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["busy", "stopped"])
 @pytest.mark.parametrize("name", ["local", "dask", "ray"])
 def test_ctrl_c_ends_a_run_whatever_its_workers_do(name: str, state: str, tmp_path: Path) -> None:

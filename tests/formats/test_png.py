@@ -8,7 +8,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ffhq_uv.archive.writing import encode_png
@@ -52,6 +52,7 @@ def test_every_filter_is_undone_as_opencv_does(height: int, width: int, kind: st
 
 @settings(max_examples=300)
 @given(st.integers(0, 1 << 16), st.integers(1, 255), st.booleans())
+@example(6084, 1, True)  # cut before its last chunk
 def test_a_damaged_file_is_never_read_as_it_is(place: int, change: int, cut: bool) -> None:
     rng = np.random.default_rng(0)
     rows = rng.integers(0, 256, (40, 1 + 3 * 16), dtype=np.uint8)

@@ -108,6 +108,7 @@ def test_the_command_makes_the_program_keep_the_same_samples(opened: Browser, tm
         nobody = pl.lit(None, pl.String)
         files.write_table(files.SAMPLES, table.select("id", nobody.alias("uv_map")))
         files.write_table(files.MEASUREMENTS, table.with_columns(pl.lit([0.0]).alias("identity")))
+        files.write_table(files.TRUTH, pl.DataFrame(schema={"id": pl.String}))
         files.ARCHIVES.mkdir(parents=True)
         assert main(["filter", *(word for word in run if word.split("=")[0] not in moved), *overrides]) == 0
         kept = pl.read_parquet(files.KEPT)["id"].to_list()

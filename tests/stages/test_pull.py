@@ -166,6 +166,7 @@ def test_a_full_disk_is_one_clear_error_and_no_file_under_a_final_name(
         assert all(path.stat().st_size < 100_000 for path in kept)
 
 
+@pytest.mark.slow
 def test_a_list_is_asked_for_as_often_as_configured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "dvc.yaml").touch()
     with serving() as web:

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from tests.small_run import run
 
-INPUTS = ("data/archives", "data/samples.parquet", "data/reference-index.parquet", "data/latents")
+INPUTS = ("data/archives", "data/samples.parquet", "data/truth.parquet", "data/reference-index.parquet", "data/latents")
 TINY = ("generator.size=64", "texture.size=64")
 
 

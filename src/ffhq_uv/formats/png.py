@@ -93,7 +93,7 @@ def _pixel_data(data: bytes) -> bytes | None:
             ended = bool(parts)
         elif kind != (b"IHDR" if at == 8 else b"IEND" if end + 4 == len(data) else None):
             return None
-    return b"".join(parts)
+    return b"".join(parts) if data.endswith(_END) else None
 
 
 def _any(data: bytes, name: str, width: int, height: int) -> NDArray[np.uint8]:

@@ -148,7 +148,7 @@ def _tones(measurements: pl.DataFrame, verdicts: pl.DataFrame, normalise: str) -
 def _agreement(verdicts: pl.DataFrame, criteria: Sequence[Criterion], truth: pl.DataFrame) -> dict[str, Any]:
     """Of every fault that a criterion looks for: how well the criterion finds it, among the measured samples.
 
-    Raises ValueError for a measured sample of which the truth, says nothing.
+    Raises ValueError for a measured sample of which the truth says nothing.
     """
     measured = verdicts.filter(pl.col("status") != "failed")
     if len(unknown := measured.join(truth, on="id", how="anti")["id"]):
