@@ -72,6 +72,7 @@ def test_the_published_faces() -> None:
         np.testing.assert_array_equal(faces[0, 1], np.asarray(front))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not EXAMPLE, reason="FFHQ_UV_EXAMPLE is unset: no published sample to read")
 def test_own_pictures_are_measured_without_codes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The published sample's three pictures and what step 4 saved of them; its codes and attributes did not come."""
