@@ -183,7 +183,7 @@ def test_skin_that_is_all_border_is_a_reason() -> None:
 @pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32), st.floats(0, 1), st.floats(0, 1))
-@example(446664037, 0.0, 0.03515625)  # a view whose skin is seen by no texel
+@example(446664037, 0.0, 0.03515625)  # a view whose skin has no weight for faithful
 def test_every_mask_gives_a_map_or_a_reason_and_less_skin_covers_no_more(
     topology: Topology, geometry: Geometry, seed: int, first: float, second: float
 ) -> None:
@@ -195,7 +195,8 @@ def test_every_mask_gives_a_map_or_a_reason_and_less_skin_covers_no_more(
         for recipe in (published, faithful):
             found = recipe(faces, seen)
             if found.reasons[0] is None:
-                assert found.coverage[0].flatten(1).any(1).all()
+                shows = found.coverage[0].flatten(1).any(1)
+                assert shows.all() if recipe is published else shows.any()  # a view's little skin may have no weight
                 assert not (found.coverage[0].any(0) & ~torch.from_numpy(topology.inside)).any()
                 # never a black map: what no view shows is completed, from a template that is not dark
                 assert found.maps.float().mean() > 30

@@ -103,11 +103,7 @@ class FaithfulTexturer(BatchTexturer["_Canvas"]):
         if not shown.all():
             return f"no_skin:{VIEWS[shown.argmin()]}"
         seen = canvas.seen
-        covered = coverage.reshape(len(VIEWS), -1)
-        cover(seen.count, seen.texel, seen.weight, covered)
-        if not (counts := covered.any(1)).all():  # so little skin that nothing of it has a weight
-            covered[:] = False
-            return f"no_skin:{VIEWS[counts.argmin()]}"
+        cover(seen.count, seen.texel, seen.weight, coverage.reshape(len(VIEWS), -1))
         self._paint(canvas, views.faces, gains, grain, self._iterations if care.guess < TOO_CARELESS else 0)
         self._complete(canvas.texture, canvas.difference, care, out)
         remove_specks(canvas.texture[..., 3], out, care.rim)
