@@ -50,10 +50,15 @@ def gpus(_: int) -> str | None:
 
 
 def survive(job: Deadly) -> int:
+    return _signalled(job, signal.SIGKILL)
+
+
+def _signalled(job: Deadly, by: signal.Signals) -> int:
+    """Sends its worker a signal, the first ``times`` times."""
     marks = sorted(job.folder.glob(f"{job.number}-*"))
     if len(marks) < job.times:
         (job.folder / f"{job.number}-{len(marks)}").touch()
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), by)
     return job.number
 
 
@@ -67,12 +72,7 @@ def sleep_long(folder: Path) -> None:
 
 
 def stop_once(job: Deadly) -> int:
-    """Stops its worker as SIGSTOP does, the first ``times`` times."""
-    marks = sorted(job.folder.glob(f"{job.number}-*"))
-    if len(marks) < job.times:
-        (job.folder / f"{job.number}-{len(marks)}").touch()
-        os.kill(os.getpid(), signal.SIGSTOP)
-    return job.number
+    return _signalled(job, signal.SIGSTOP)
 
 
 def sleep_or_stop(job: tuple[Path, bool]) -> None:
