@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 from ffhq_uv.command import stages, tools
 from ffhq_uv.command.stages import DVC_YAML, STAGES
 from ffhq_uv.config import PARAMS, ConfigError, composed, groups, read, refresh
+from ffhq_uv.engine.worker import THREADS
 from ffhq_uv.faults import PassingError
 from ffhq_uv.once import forget as forget_kept
 from ffhq_uv.repository import check_code
@@ -25,8 +26,7 @@ from ffhq_uv.shards.work import forget, remove_finished
 
 # Every process computes with one thread, so that the machine's number of cores changes no byte; the engine makes use of
 # the cores. The libraries read this when they are first imported.
-for library in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
-    os.environ[f"{library}_NUM_THREADS"] = "1"
+os.environ |= dict.fromkeys(THREADS, "1")
 
 INTERRUPTED = 1.5
 """Seconds that a command has to end in, once it is interrupted."""

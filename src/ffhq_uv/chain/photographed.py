@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -14,6 +13,7 @@ from ffhq_uv.chain.chain import Sample
 from ffhq_uv.chain.encoders import Encoder
 from ffhq_uv.faults import PassingError
 from ffhq_uv.formats.photographs import SUFFIXES, PhotographError, read_photograph
+from ffhq_uv.once import once_a_run
 
 
 def pictures(folder: Path) -> list[str]:
@@ -46,6 +46,6 @@ def _person(encoder: Encoder, folder: Path, name: str) -> Sample:
     return Sample(name, None, {"note": who.notes[0], "identity": who.vectors[0].tolist()})
 
 
-@lru_cache(maxsize=1)
+@once_a_run
 def _encoder(config: settings.Config) -> Encoder:
     return build_identity(config, None)

@@ -7,7 +7,6 @@ own codes, as ``analysis=studio`` does for geometry.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from ffhq_uv.chain.describers import build_describer
 from ffhq_uv.config import Config, ConfigError
 from ffhq_uv.formats import packaged
 from ffhq_uv.geometry import FRONT
+from ffhq_uv.once import once_a_run
 from ffhq_uv.studio.person import person
 
 DETECTED: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -55,7 +55,7 @@ def build_redetector(config: Config) -> Redetect | None:
     return _networks(config.checkpoints.resolve())
 
 
-@lru_cache(maxsize=1)
+@once_a_run
 def _networks(checkpoints: Path) -> Redetect:
     find = DlibLandmarks(packaged.LANDMARKS_68.checked(), packaged.FACE_DETECTOR.checked())
     describe = build_describer("networks", checkpoints, None, "cpu")
