@@ -55,7 +55,14 @@ def kept_by(table: pl.DataFrame, bounds: tuple[Criterion, ...]) -> list[int]:
 def test_it_shows_what_the_program_kept(opened: Browser) -> None:
     kept = kept_by(measurements(ROWS), BOUNDS)
     assert opened.run(KEPT) == kept
-    assert text(opened, "#counts") == f"{len(kept)} kept {ROWS - len(kept) - 2} dropped 2 failed of {ROWS}"
+    dropped = ROWS - len(kept)
+    assert text(opened, "#counts") == f"{len(kept)} kept {dropped} dropped (2 failed) of {ROWS}"
+    tabs = opened.run("[...document.querySelectorAll('#show button')].map(tab => tab.innerText.trim())")
+    assert [tab.split() for tab in tabs[:3]] == [
+        ["all", f"{ROWS}"],
+        ["kept", f"{len(kept)}"],
+        ["dropped", f"{dropped}"],
+    ]
     assert text(opened, "#command") == "dvc exp run"
 
 
@@ -166,7 +173,7 @@ def test_the_wall_is_sorted_and_narrowed(opened: Browser) -> None:
 
 
 def test_tiles_show_their_own_part_of_an_atlas(opened: Browser) -> None:
-    opened.wait("pool.filter(tile => !tile.hidden).every(tile => tile.pictured)")
+    opened.wait("pool.filter(tile => !tile.hidden).every(tile => !tile.picture.hidden)")
     shot = np.asarray(Image.open(io.BytesIO(opened.picture())).convert("RGB")).astype(int)
     box = "tile.getBoundingClientRect()"
     middles = opened.run(
@@ -178,6 +185,22 @@ def test_tiles_show_their_own_part_of_an_atlas(opened: Browser) -> None:
             assert np.abs(shot[int(y), int(x)] - colours[row]).max() <= 8, row  # WebP
             seen += 1
     assert seen > 20
+
+
+BLANK = """
+const canvas = new OffscreenCanvas(1, 1);
+canvas.getContext('2d');
+const bitmap = canvas.transferToImageBitmap();
+"""
+
+
+def test_pictures_do_not_pile_up_however_far_one_scrolls(opened: Browser) -> None:
+    opened.wait("loading === 0")
+    send = BLANK + "sent.push(bitmap); loading++; arrived(`far/${sent.length}`, bitmap);"
+    opened.run(f"window.sent = []; for (let k = 0; k < 100; k++) {{ {send} }}")
+    at_hand = opened.run("AT_HAND")
+    assert opened.run("atlases.size") == at_hand
+    assert opened.run("sent.map(bitmap => bitmap.width)") == [0] * (100 - at_hand) + [1] * at_hand  # 0: closed
 
 
 def test_a_slider_and_the_arrows_work_by_keyboard(opened: Browser) -> None:

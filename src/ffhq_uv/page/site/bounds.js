@@ -105,8 +105,7 @@ function drawCriterion(criterion) {
   low.textContent = readable(column.low, column.digits);
   high.textContent = readable(column.high, column.digits);
   const bit = 1 << page.criteria.indexOf(criterion);
-  let broken = 0, alone = 0;
-  for (let row = 0; row < data.rows; row++) { const bits = now.broken[row]; if (bits & bit) { broken++; if (bits === bit) alone++; } }
+  const alone = now.patterns[bit], broken = now.patterns.reduce((sum, rows, bits) => bits & bit ? sum + rows : sum, 0);
   drops.textContent = !bound.on ? 'lets everything pass' : broken ? `drops ${count(broken)}, ${count(alone)} of them alone` : 'drops none';
   range.setAttribute('aria-valuetext', bound.on ? `${criterion.side === 'max' ? 'at most' : 'at least'} ${readable(bound.value, column.digits)} ${choiceOf(criterion, bound).unit}, drops ${broken}` : `${label} is off`);
   drawHistogram(canvas, column, criterion);
@@ -116,14 +115,12 @@ function drawHistogram(canvas, column, criterion) {
   const width = canvas.clientWidth, height = canvas.clientHeight, ratio = devicePixelRatio || 1;
   if (!width) return;
   canvas.width = Math.round(width * ratio); canvas.height = Math.round(height * ratio);
-  const kept = new Uint32Array(256), dropped = new Uint32Array(256), {bars} = column, {status} = now;
-  for (let row = 0; row < bars.length; row++) { if (status[row] === KEPT) kept[bars[row]]++; else dropped[bars[row]]++; }
-  let top = 1;
-  for (let bar = 0; bar < BINS; bar++) top = Math.max(top, kept[bar] + dropped[bar]);
+  const counts = tally(now.status, column.bars), kept = counts.subarray(0, BINS);
+  const whole = kept.map((rows, bar) => rows + counts[256 * DROPPED + bar] + counts[256 * FAILED + bar]), top = Math.max(1, ...whole);
   const pen = canvas.getContext('2d'), room = width / BINS, at = value => (value - column.low) / (column.high - column.low) * width;
   pen.scale(ratio, ratio);
   for (let bar = 0; bar < BINS; bar++) {
-    const all = kept[bar] + dropped[bar];
+    const all = whole[bar];
     if (!all) continue;
     const tall = Math.max(2, Math.sqrt(all / top) * (height - 3)), green = tall * kept[bar] / all;
     pen.fillStyle = colours.drop; pen.fillRect(bar * room, height - tall, room - 1, tall - green);

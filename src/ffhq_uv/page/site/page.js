@@ -69,11 +69,9 @@ function judgeAll() {
   const broken = judge(data, page.criteria, state.bounds), status = statuses(data, broken);
   const same = page.criteria.every(({name}) => sameBound(state.bounds[name], state.before[name]));
   const statusBefore = same ? status : statuses(data, judge(data, page.criteria, state.before));
-  now = {broken, status, statusBefore, kept: 0, keptBefore: 0, gained: 0, lost: 0};
-  for (let row = 0; row < data.rows; row++) {
-    const is = status[row] === KEPT, was = statusBefore[row] === KEPT;
-    now.kept += is; now.keptBefore += was; now.gained += is && !was; now.lost += was && !is;
-  }
+  const both = tally(status, statusBefore), stays = both[KEPT];
+  const kept = stays + both[DROPPED], keptBefore = stays + both[256 * DROPPED];
+  now = {broken, status, statusBefore, kept, keptBefore, gained: kept - stays, lost: keptBefore - stays, patterns: patternsOf(broken)};
   for (const criterion of page.criteria) drawCriterion(criterion);
   drawCounts();
   drawShares();
@@ -83,8 +81,8 @@ function judgeAll() {
 
 function drawCounts() {
   const {kept, keptBefore, gained, lost} = now, {rows, words, failed} = data;
-  const parts = [make('strong', {className: 'kept', textContent: count(kept)}), ` ${words.kept} `, make('strong', {className: 'dropped', textContent: count(rows - kept - failed.size)}), ` ${words.dropped} `];
-  if (failed.size) parts.push(make('strong', {textContent: count(failed.size)}), ' failed ');
+  const parts = [make('strong', {className: 'kept', textContent: count(kept)}), ` ${words.kept} `, make('strong', {className: 'dropped', textContent: count(rows - kept)}), ` ${words.dropped} `];
+  if (failed.size) parts.push(make('span', {className: 'dim', textContent: `(${count(failed.size)} failed) `}));
   parts.push(make('span', {className: 'dim', textContent: `of ${count(rows)}` + (gained || lost ? ` · ${count(keptBefore)} before` : '')}));
   find('counts').replaceChildren(...parts);
   const [bar, mark] = find('bar').children;

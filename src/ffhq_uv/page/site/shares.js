@@ -5,13 +5,11 @@ const capital = text => text[0].toUpperCase() + text.slice(1);
 
 function drawShares() {
   const parts = ['skin_tone', 'category'].filter(name => data.groups[name]?.names.length).map(name => {
-    const group = data.groups[name], all = new Uint32Array(256), kept = new Uint32Array(256), before = new Uint32Array(256);
-    for (let row = 0; row < data.rows; row++) {
-      all[group.codes[row]]++;
-      if (now.status[row] === KEPT) kept[group.codes[row]]++;
-      if (now.statusBefore[row] === KEPT) before[group.codes[row]]++;
-    }
-    const rows = group.names.map((label, code) => all[code] ? shareRow(name, label, all[code], kept[code], before[code]) : null);
+    const group = data.groups[name], counts = tally(now.status, group.codes), before = tally(now.statusBefore, group.codes);
+    const rows = group.names.map((label, code) => {
+      const all = counts[code] + counts[256 * DROPPED + code] + counts[256 * FAILED + code];
+      return all ? shareRow(name, label, all, counts[code], before[code]) : null;
+    });
     return make('div', {className: 'shares'}, make('h2', {textContent: `${capital(data.words.kept)} by ${group.label}`}), ...rows.filter(Boolean));
   });
   const focused = document.activeElement?.dataset?.share;

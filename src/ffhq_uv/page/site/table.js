@@ -85,12 +85,11 @@ function judge(table, criteria, bounds) {
   criteria.forEach((criterion, place) => {
     const bound = bounds[criterion.name], column = table.columns[bound.column];
     if (!bound.on) return;
-    const {codes, steps} = column, bit = 1 << place;
-    const limit = lowerPlace(steps, bound.value);
+    const {codes, steps} = column, limit = lowerPlace(steps, bound.value);
     if (criterion.side === 'max') {
       const most = steps[limit] === bound.value ? limit : limit - 1;
-      for (let row = 0; row < codes.length; row++) if (codes[row] > most) broken[row] |= bit;
-    } else for (let row = 0; row < codes.length; row++) if (codes[row] < limit || codes[row] === MISSING) broken[row] |= bit;
+      for (let row = 0; row < codes.length; row++) broken[row] |= (codes[row] > most) << place;
+    } else for (let row = 0; row < codes.length; row++) broken[row] |= (codes[row] < limit || codes[row] === MISSING) << place;
   });
   return broken;
 }
@@ -98,9 +97,23 @@ function judge(table, criteria, bounds) {
 /** Of every row whether it is kept, dropped or failed. */
 function statuses(table, broken) {
   const status = new Uint8Array(broken.length);
-  for (let row = 0; row < broken.length; row++) if (broken[row]) status[row] = DROPPED;
+  for (let row = 0; row < broken.length; row++) status[row] = (broken[row] > 0) * DROPPED;
   for (const row of table.failed.keys()) status[row] = FAILED;
   return status;
+}
+
+/** How many rows break just these criteria, by their bits. */
+function patternsOf(broken) {
+  const counts = new Uint32Array(256);
+  for (let row = 0; row < broken.length; row++) counts[broken[row]]++;
+  return counts;
+}
+
+/** How many rows have each pair of a high number, below 4, and a low one, below 256: at `256 * high + low`. */
+function tally(high, low) {
+  const counts = new Uint32Array(4 * 256);
+  for (let row = 0; row < low.length; row++) counts[high[row] << 8 | low[row]]++;
+  return counts;
 }
 
 /** All rows by a column, the least first, those not measured last; rows of the same value in their order. */

@@ -1,8 +1,10 @@
 'use strict';
 // The wall of maps: only the tiles in sight exist, and pictures come a few at a time, the last asked for first.
 
-const GAP = 6, AT_ONCE = 4;
+const GAP = 6, AT_ONCE = 4, AT_HAND = 64;
 const pool = [];
+/** Atlases by their address, the last used last: a bitmap, or what became of it. Pictures that a style or an element
+ * names stay decoded in the browser, half a gigabyte of them; a bitmap goes when it is closed. */
 const atlases = new Map();
 let rowsShown = [], across = 1, tileSize = 128, current = 0, waiting = [], loading = 0;
 
@@ -52,7 +54,8 @@ function paintWall() {
 }
 
 function makeTile() {
-  const tile = make('button', {className: 'tile'});
+  const picture = make('canvas', {width: data.tile, height: data.tile, hidden: true, 'aria-hidden': 'true'});
+  const tile = Object.assign(make('button', {className: 'tile'}, picture), {picture, pen: picture.getContext('2d')});
   tile.onclick = () => { current = tile.place; choose(tile.row); };
   tile.onfocus = () => { current = tile.place; };
   find('space').append(tile);
@@ -77,9 +80,9 @@ function paintTile(tile, place) {
     style.width = style.height = tileSize + 'px';
     style.transform = `translate(${GAP + place % across * (tileSize + GAP)}px, ${GAP + Math.floor(place / across) * (tileSize + GAP)}px)`;
     style.backgroundColor = `rgb(${red}, ${green}, ${blue})`;
-    tile.pictured = false;
+    tile.picture.hidden = true;
   }
-  if (!tile.pictured) showPicture(tile);
+  if (tile.picture.hidden) showPicture(tile);
 }
 
 const MARKS = {
@@ -88,33 +91,41 @@ const MARKS = {
 };
 
 function showPicture(tile) {
-  if (atlases.get(tile.atlas) !== 'here') {
-    tile.style.backgroundImage = '';
+  const {atlas: address, picture, pen, row} = tile, atlas = atlases.get(address);
+  if (!(atlas instanceof ImageBitmap)) {
     waiting.push(tile);
     return loadSome();
   }
-  const place = tile.row % data.per_atlas, {style} = tile, {atlas_side: side} = data;
-  style.backgroundImage = `url(${tile.atlas})`;
-  style.backgroundSize = `${side * tileSize}px auto`;
-  style.backgroundPosition = `${-(place % side) * tileSize}px ${-Math.floor(place / side) * tileSize}px`;
-  tile.pictured = true;
+  atlases.delete(address);
+  atlases.set(address, atlas);
+  const {tile: size, per_atlas, atlas_side: side} = data, place = row % per_atlas;
+  pen.drawImage(atlas, place % side * size, Math.floor(place / side) * size, size, size, 0, 0, size, size);
+  picture.hidden = false;
 }
 
 /** Atlases that tiles in sight wait for, a few at a time. */
 function loadSome() {
   while (loading < AT_ONCE && waiting.length) {
     const tile = waiting.pop();
-    if (tile.hidden || tile.pictured || atlases.has(tile.atlas)) continue;
+    if (tile.hidden || !tile.picture.hidden || atlases.has(tile.atlas)) continue;
     const address = tile.atlas, image = new Image();
     atlases.set(address, 'coming');
     loading++;
+    image.onload = () => createImageBitmap(image).then(bitmap => arrived(address, bitmap), image.onerror);
+    image.onerror = () => arrived(address, 'missing');
     image.src = address;
-    image.decode().then(() => atlases.set(address, 'here'), () => atlases.set(address, 'missing')).finally(() => {
-      loading--;
-      if (atlases.get(address) === 'here') for (const other of pool) if (!other.hidden && other.atlas === address && !other.pictured) showPicture(other);
-      loadSome();
-    });
   }
+}
+
+function arrived(address, atlas) {
+  loading--;
+  atlases.set(address, atlas);
+  if (atlas !== 'missing') for (const tile of pool) if (!tile.hidden && tile.atlas === address && tile.picture.hidden) showPicture(tile);
+  for (const [old, bitmap] of atlases) {
+    if (atlases.size <= AT_HAND) break;
+    if (bitmap instanceof ImageBitmap) { bitmap.close(); atlases.delete(old); }
+  }
+  loadSome();
 }
 
 /** Go to a place of the wall, and bring it into sight. */
