@@ -288,6 +288,9 @@ def test_it_fits_is_named_and_has_contrast(opened: Browser, width: int, dark: bo
         go_to(opened, "")
         click(opened, "#open-panel")
         assert opened.run("document.querySelector('#criteria canvas').clientWidth") > 200
+        middle = "(({x, y, width, height}) => [x + width / 2, y + height / 2])"
+        button = f"document.elementFromPoint(...{middle}(find('open-panel').getBoundingClientRect())).id"
+        assert opened.run(button) == "open-panel"  # nothing covers what closes it again
         assert opened.run("faint()") == []
         click(opened, "#open-panel")
 

@@ -2,7 +2,7 @@
 
 A head's mesh has holes: the neck is cut, the eyes of the published topology are empty. Every hole gets a shallow dome
 of rings that shrink from its rim to a point and take the texture's colour at the rim, so that no view looks into the
-head or ends at a cut.
+head or ends at a cut. Sockets that are pockets of the mesh get eyeballs (`eyes`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ffhq_uv.page.eyes import ball_triangles, ball_uv
 from ffhq_uv.page.script import packed
 
 RINGS = 6
@@ -54,19 +55,24 @@ def holes(triangles: Ints, triangles_uv: Ints) -> Holes:
     return Holes(tuple(rims))
 
 
-def topology(triangles: Ints, triangles_uv: Ints, uv: Floats, vertices: int) -> dict[str, Any]:
-    """What all heads of a topology of ``vertices`` vertices share, as the page's viewer reads it.
+def topology(triangles: Ints, triangles_uv: Ints, uv: Floats, vertices: int, eyes: int = 0) -> dict[str, Any]:
+    """What all heads of a topology of ``vertices`` vertices and so many eyeballs share, as the page's viewer reads it.
 
-    vertices   of a head with its domes
+    vertices   of a head with its domes and eyeballs
     corners    int: the distinct pairs of vertex and UV coordinate, that the index counts
     vertex     uint16 or uint32 [corners]
     uv         uint16 [corners, 2], 65535 is 1; v down
-    index      uint16 or uint32 [3 (F + domes)]
+    index      uint16 or uint32 [3 (F + domes + eyeballs)]
+    eyes       how many of the index's last numbers are eyeballs'
     """
     found = holes(triangles, triangles_uv)
     extra, extra_uv, total = _dome_triangles(found, vertices)
-    all_vertices = np.concatenate([triangles, extra]).reshape(-1)
-    all_uv = np.concatenate([triangles_uv, extra_uv]).reshape(-1)
+    ball, of_ball = ball_triangles(), len(ball_uv())
+    balls = [ball + k * of_ball for k in range(eyes)]
+    all_vertices = np.concatenate([triangles, extra, *(total + part for part in balls)]).reshape(-1)
+    all_uv = np.concatenate([triangles_uv, extra_uv, *(len(uv) + part for part in balls)]).reshape(-1)
+    uv = np.concatenate([uv, *[ball_uv()] * eyes])
+    total += eyes * of_ball
     pairs, index = np.unique(np.stack([all_vertices, all_uv], 1), axis=0, return_inverse=True)
     coordinates = uv[pairs[:, 1]].astype(np.float64)
     coordinates[:, 1] = 1 - coordinates[:, 1]
@@ -77,6 +83,7 @@ def topology(triangles: Ints, triangles_uv: Ints, uv: Floats, vertices: int) -> 
         "vertex": packed(_narrow(pairs[:, 0], len(pairs), total)),
         "uv": packed(np.round(coordinates.clip(0, 1) * 65535).astype(np.uint16)),
         "index": packed(_narrow(index.reshape(-1), len(pairs), total)),
+        "eyes": eyes * ball.size,
     }
 
 

@@ -27,6 +27,7 @@ from ffhq_uv.formats.checksum import sha256_of
 from ffhq_uv.formats.published import MODEL
 from ffhq_uv.geometry import FRONT, VIEWS
 from ffhq_uv.once import once_a_run
+from ffhq_uv.page.eyes import eyeballs, sockets
 from ffhq_uv.page.head import Holes, closed, holes, positions, topology
 from ffhq_uv.page.rows import Rows
 from ffhq_uv.page.script import picture, script, webp
@@ -197,7 +198,7 @@ def _heads_one_by_one_if_it_fails(config: Config, shard: Shard, archives: Archiv
 
 def _heads(config: Config, shard: Shard, archives: Archives, batch: Sequence[int]) -> list[Head]:
     """Of every place its fitted head, its faces by view, and what to know where something is missing."""
-    chain, (model, found) = build(config), _model()
+    chain, (model, found, lids) = build(config), _model()
     ids = [shard.names[place] for place in batch]
     latents = _latents(archives, [shard.codes[place] for place in batch])
     faces, reasons = chain.generator(latents, ids)
@@ -208,7 +209,8 @@ def _heads(config: Config, shard: Shard, archives: Archives, batch: Sequence[int
         reason, head = reasons[k] or geometry.reasons[k], None
         if reason is None and model is not None:
             identity, expression = geometry.identity[k, FRONT], geometry.expression[k, FRONT]
-            head = positions(closed(model.shape(identity.cpu(), expression.cpu()).numpy(), found))
+            shape = model.shape(identity.cpu(), expression.cpu()).numpy()
+            head = positions(np.concatenate([closed(shape, found), eyeballs(shape, lids)]))
         note = f"No head could be fitted: {reason or 'there is no head model'}." if head is None else None
         heads.append((place, head, pictures, note))
     return heads
@@ -224,16 +226,22 @@ def _latents(archives: Archives, codes: Sequence[Any]) -> torch.Tensor:
 
 
 @once_a_run
-def _model() -> tuple[MorphableModel | None, Holes]:
-    """The head model, where there is one, and the holes of its mesh; read once a process."""
+def _model() -> tuple[MorphableModel | None, Holes, NDArray[np.int64]]:
+    """The head model, where there is one, the holes of its mesh and its empty sockets' lids; read once a process."""
     mesh, path = load_mesh(files.TOPO_ASSETS), files.TOPO_ASSETS / MODEL
-    return MorphableModel.load(path) if path.exists() else None, holes(mesh.triangles, mesh.triangles_uv)
+    found = holes(mesh.triangles, mesh.triangles_uv)
+    if not path.exists():
+        return None, found, np.empty((0, 6), np.int64)
+    model = MorphableModel.load(path)
+    mean = model.mean.numpy()
+    return model, found, sockets(closed(mean, found), model.keypoints.numpy())
 
 
 def topology_of_heads() -> dict[str, Any]:
     """What all heads share, as the page reads it."""
     mesh = load_mesh(files.TOPO_ASSETS)
-    return topology(mesh.triangles, mesh.triangles_uv, mesh.uv, len(mesh.vertices))
+    _, _, lids = _model()
+    return topology(mesh.triangles, mesh.triangles_uv, mesh.uv, len(mesh.vertices), len(lids))
 
 
 def _at_most(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

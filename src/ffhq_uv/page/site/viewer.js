@@ -11,13 +11,21 @@ void main() { direction = normal; uv = texel; gl_Position = view * vec4(position
 const FRAGMENT = `#version 300 es
 precision highp float;
 in vec3 direction; in vec2 uv;
-uniform sampler2D map; uniform vec3 key, eye; uniform float lit;
+uniform sampler2D map; uniform vec3 key, eye; uniform float lit, ball;
 out vec4 colour;
+// An eyeball from its front: pupil, iris with a darker rim, and a white that the lids shade. Maps say nothing of eyes.
+vec3 painted(vec2 at) {
+  float far = length(at);
+  vec3 iris = mix(vec3(.10, .052, .026), vec3(.02, .012, .008), smoothstep(.28, .45, far));
+  vec3 inner = mix(vec3(.003), iris, smoothstep(.17, .20, far));
+  vec3 white = vec3(.52, .46, .43) * (1.1 - .75 * far * far);
+  return mix(inner, white, smoothstep(.43, .49, far)) * (1. - .65 * smoothstep(-.1, .5, -at.y));
+}
 void main() {
-  vec3 n = normalize(direction), albedo = texture(map, uv).rgb;
+  vec3 n = normalize(direction), albedo = ball > 0. ? painted(2. * uv - 1.) : texture(map, uv).rgb;
   float facing = max(0., dot(n, eye)), rim = pow(1. - facing, 3.);
   vec3 light = mix(vec3(.40, .37, .35), vec3(.64, .65, .68), .5 + .5 * n.y) + vec3(.64, .60, .55) * max(0., dot(n, key));
-  vec3 shaded = albedo * mix(vec3(1), light + .06 * rim, lit);
+  vec3 shaded = albedo * mix(vec3(1), light + .06 * rim, lit) + ball * lit * .35 * pow(max(0., dot(n, normalize(key + eye))), 90.);
   colour = vec4(pow(shaded, vec3(1. / 2.2)), 1);
 }`;
 
@@ -26,7 +34,7 @@ function makeViewer(canvas, topology) {
   const gl = canvas.getContext('webgl2', {antialias: true});
   if (!gl) return null;
   const program = linked(gl), place = name => gl.getUniformLocation(program, name);
-  const uniforms = {view: place('view'), key: place('key'), eye: place('eye'), lit: place('lit')};
+  const uniforms = {view: place('view'), key: place('key'), eye: place('eye'), lit: place('lit'), ball: place('ball')};
   const positions = attribute(gl, program, 'position', 3, gl.FLOAT, null), normals = attribute(gl, program, 'normal', 3, gl.FLOAT, null);
   attribute(gl, program, 'texel', 2, gl.UNSIGNED_SHORT, topology.uv);
   gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, gl.createBuffer());
@@ -59,7 +67,11 @@ function makeViewer(canvas, topology) {
     gl.uniform1f(uniforms.lit, camera.lit);
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
-    gl.drawElements(gl.TRIANGLES, topology.index.length, wide, 0);
+    const skin = topology.index.length - topology.eyes;
+    for (const [ball, first, length] of [[0, 0, skin], [1, skin, topology.eyes]]) {
+      gl.uniform1f(uniforms.ball, ball);
+      gl.drawElements(gl.TRIANGLES, length, wide, first * topology.index.BYTES_PER_ELEMENT);
+    }
     canvas.dataset.drawn = 'yes';
   }
   draw();
