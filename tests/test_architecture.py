@@ -14,6 +14,7 @@ ROOT = (
     "contradictions",
     "faults",
     "geometry",
+    "interrupts",
     "kernel",
     "once",
     "overrides",
@@ -39,7 +40,7 @@ ROOMS = {
         "<results>",
     },
     "stages": {"chain", "figures", "shards", "checkpoints", "store", "source", "<faces>", "<tables>", "download"},
-    "command": set(),
+    "command": {"shards", "engine"},
     # what stages and tools are made of
     "chain": {"shards", "store", "<faces>"},
     "page": {"chain", "figures", "shards", "store", "selection", "analysis", "texture", "quality", "archive"},

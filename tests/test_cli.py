@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from hydra import compose
+from omegaconf import DictConfig
 
-from ffhq_uv.__main__ import STAGES, main
+from ffhq_uv.__main__ import main
 from ffhq_uv.command import tools
+from ffhq_uv.command.stages import STAGES
+from ffhq_uv.config import composed
 
 
 def test_help_lists_every_command_and_how_to_override(capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,7 +110,7 @@ def test_the_real_archives_must_be_named(
     assert not (tmp_path / "data/archives").exists()
 
 
-NO_NETWORK = ("config", "index", "chain", "checkpoints", "filter", "classify", "interpolate", "evaluate")
+NO_NETWORK = ("config", "index", "chain", "checkpoints", "normalise", "filter", "classify", "interpolate", "evaluate")
 
 
 def test_a_stage_that_needs_no_network_starts_without_torch_and_numba() -> None:
@@ -130,6 +136,36 @@ def test_a_stage_says_what_it_does_before_it_does_it_and_only_on_a_terminal(tmp_
     assert shown[1].startswith("ffhq_uv classify: ")
     quiet = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert quiet.stderr.splitlines() == shown[1:]
+
+
+INTERRUPTED = """
+import os, runpy, signal, sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "hydra":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+sys.argv = ["ffhq_uv", "classify"]
+runpy.run_module("ffhq_uv", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_ctrl_c_while_the_program_is_read_is_a_line() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "ffhq_uv: interrupted\n")
+
+
+def test_ctrl_c_while_hydra_composes_is_no_fault_of_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: Any, **named: Any) -> DictConfig:
+        signal.raise_signal(signal.SIGINT)
+        composing.append(found := compose(*arguments, **named))
+        return found
+
+    composing: list[DictConfig] = []
+    monkeypatch.setattr("ffhq_uv.config.compose", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        composed(["seed=3"])
+    assert composing[0].seed == 3
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -16,7 +16,7 @@ from ffhq_uv.__main__ import main
 from ffhq_uv.chain import chain
 from ffhq_uv.command import tools
 from ffhq_uv.selection.filter import judge, resolve
-from ffhq_uv.stages import normalise
+from ffhq_uv.stages import photographed
 from ffhq_uv.store import files
 
 ROOT = Path(__file__).parents[1]
@@ -77,7 +77,7 @@ def test_the_generator_of_the_architecture_draws_faces() -> None:
 
 
 DATA = (ROOT / "docs/data.md").read_text()
-SOMETIMES = {*chain.SCHEMA, *normalise.OWN}
+SOMETIMES = {*chain.SCHEMA, *photographed.OWN}
 """Columns that a table has in other configurations."""
 
 

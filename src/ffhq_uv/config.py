@@ -24,6 +24,7 @@ from yaml import YAMLError
 from ffhq_uv.contradictions import contradictions
 from ffhq_uv.formats.published import PARTS
 from ffhq_uv.formats.yaml_text import YamlTextError, check_yaml, read_yaml
+from ffhq_uv.interrupts import put_off
 from ffhq_uv.once import once_a_run
 from ffhq_uv.overrides import as_typed, home
 from ffhq_uv.repository import project, repository
@@ -457,7 +458,8 @@ def composed(overrides: Sequence[str] = (), params: Path | None = None) -> DictC
         if "=" not in word and not word.startswith("~"):
             raise ConfigError(f"{word}: no KEY=VALUE; `--show` prints the keys that there are")
     try:
-        with initialize_config_dir(str(folder), version_base="1.3"):
+        # Interrupted, Hydra takes KeyboardInterrupt for a fault of a key.
+        with put_off(), initialize_config_dir(str(folder), version_base="1.3"):
             try:
                 config = compose(name, overrides=[as_typed(word) for word in overrides])
             except ConfigCompositionException as error:

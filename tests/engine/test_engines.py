@@ -154,7 +154,7 @@ import signal, sys
 from pathlib import Path
 from tests.engine import jobs
 from tests.engine.test_engines import backend
-from ffhq_uv.__main__ import end_soon
+from ffhq_uv.command.line import end_soon
 from ffhq_uv.engine import Engine
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, end_soon)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import ParamSpec, TypeVar
 
 from ffhq_uv.engine.backend import Backend, Pool
 from ffhq_uv.engine.worker import die_with_parent
+from ffhq_uv.interrupts import put_off
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
@@ -44,12 +44,9 @@ class Processes(ProcessPoolExecutor):
     def submit(
         self, function: Callable[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Future[Result]:
-        """The future of a call. Processes that start with it inherit that Ctrl-C is not for them."""
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
+        """The future of a call."""
+        with put_off():  # for the processes that start with it
             return super().submit(function, *args, **kwargs)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def kill(self, _: object = None) -> None:
         """End all processes, stopped ones too: the death of one breaks the pool in any case."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -15,39 +15,55 @@ from ffhq_uv.studio.publish import truth_of
 EVEN = np.array([1.0] + [0.0] * 8)
 """The light that people are normalised to."""
 SKIN = ("melanin", "haemoglobin", "undertone", "freckles", "blotches", "moles")
+KEPT = ("age", "identity", "skin")
+"""What normalising leaves as it is."""
 
 
-def truth(ids: Sequence[str], fronts: Codes) -> pl.DataFrame:
-    """What is really wrong with normalised people, fronts float32 [n, 18, 512]; as ``truth.parquet`` says it."""
-    return pl.DataFrame([truth_of(id, person(code)) for id, code in zip(ids, fronts, strict=True)])
+def truth(ids: Sequence[str], fronts: Iterable[Codes]) -> pl.DataFrame:
+    """What is really wrong with normalised people, as ``truth.parquet`` says it.
+
+    fronts   float32 [k, 18, 512], some of them at a time
+    """
+    codes = (code for some in fronts for code in some)
+    return pl.DataFrame([truth_of(id, person(code)) for id, code in zip(ids, codes, strict=True)])
 
 
-def agreement(before: Codes, after: Codes, told: Mapping[str, NDArray[np.floating]]) -> dict[str, dict[str, float]]:
-    """What the people of codes [n, 18, 512] are now, and what of them changed that should not.
+def agreement(
+    fronts: Iterable[tuple[Codes, Codes]], told: Mapping[str, NDArray[np.floating]]
+) -> dict[str, dict[str, float]]:
+    """What people are now, and what of them changed that should not.
 
     Of yaw and pitch (degrees), of the light (its coefficients' largest distance from even) and of the smile (share):
     the mean, the standard deviation, and the farthest from what it should be. Of age (years), of identity (standard
     deviations among people) and of the skin (its parameters): the largest change.
 
-    told   what the service told of the photographs, counted as `codes.read` does: yaw and pitch [n, 1], light [n, 9].
-           It errs, and an edit takes away what was told; ``beyond_told`` is the farthest without those errors
+    fronts   codes [k, 18, 512] before and after, some people at a time
+    told     what the service told of the photographs, counted as `codes.read` does: yaw and pitch [n, 1], light [n, 9].
+             It errs, and an edit takes away what was told; ``beyond_told`` is the farthest without those errors
     """
-    old, new = read(before), read(after)
+    parts = [(_looks(before), _looks(after)) for before, after in fronts]
+    old, new = ({name: np.concatenate([part[at][name] for part in parts]) for name in parts[0][at]} for at in (0, 1))
     should = {"yaw": np.zeros(1), "pitch": np.zeros(1), "light": EVEN}
     beyond = {name: float(np.abs(new[name] - should[name] + told[name] - old[name]).max()) for name in should}
-    people = [(person(was), person(now)) for was, now in zip(before, after, strict=True)]
-    kept = {
-        "age": np.array([now.age - was.age for was, now in people]),
-        "identity": np.array([now.identity - was.identity for was, now in people]),
-        "skin": np.concatenate([new[name] - old[name] for name in SKIN], axis=-1),
-    }
     return {
         "yaw": _spread(new["yaw"]) | {"beyond_told": beyond["yaw"]},
         "pitch": _spread(new["pitch"]) | {"beyond_told": beyond["pitch"]},
         "light": _spread(np.abs(new["light"] - EVEN).max(-1)) | {"beyond_told": beyond["light"]},
         "light_mean_coefficient": {"farthest": float(np.abs((new["light"] - EVEN).mean(0)).max())},
-        "smile": _spread(np.array([now.smile for _, now in people])),
-        **{name: {"most_changed": float(np.abs(change).max(initial=0))} for name, change in kept.items()},
+        "smile": _spread(new["smile"]),
+        **{name: {"most_changed": float(np.abs(new[name] - old[name]).max(initial=0))} for name in KEPT},
+    }
+
+
+def _looks(codes: Codes) -> dict[str, NDArray[np.floating]]:
+    """What is asked of people [k, 18, 512], [k, ...] each."""
+    found, people = read(codes), [person(code) for code in codes]
+    return {
+        **{name: found[name] for name in ("yaw", "pitch", "light")},
+        "smile": np.array([one.smile for one in people]),
+        "age": np.array([one.age for one in people]),
+        "identity": np.array([one.identity for one in people]),
+        "skin": np.concatenate([found[name] for name in SKIN], axis=-1),
     }
 
 
