@@ -20,7 +20,7 @@ from ffhq_uv.networks import (
     usable_device,
     with_weights,
 )
-from ffhq_uv.networks.layers import Winograd
+from ffhq_uv.networks.layers import Tiles, Winograd, available
 
 
 class Small(nn.Module):
@@ -165,7 +165,12 @@ class Several(nn.Module):
         return self.wide(self.relu(self.halving(x)))  # type: ignore[no-any-return]
 
 
-def test_the_quick_layers_compute_what_the_plain_ones_do() -> None:
+@pytest.mark.parametrize("tiles", [False, True])
+def test_the_quick_layers_compute_what_the_plain_ones_do(tiles: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = available()
+    if library is None or tiles > library.tiles:
+        pytest.skip("no compiler, or no tiles on this processor")
+    monkeypatch.setattr(library, "tiles", tiles)
     torch.manual_seed(3)
     network = Several().eval().requires_grad_(False)
     network.norm.running_mean.uniform_(-1, 1)
@@ -174,5 +179,51 @@ def test_the_quick_layers_compute_what_the_plain_ones_do() -> None:
     x = torch.randn(2, 3, 19, 30)
     plain = network(x)
     quick = quickened(folded(network), torch.device("cpu"), channels=64)
-    assert [name for name, layer in quick.named_children() if isinstance(layer, Winograd)] == ["second", "third"]
+    quicker = {name: type(layer) for name, layer in quick.named_children() if isinstance(layer, Tiles | Winograd)}
+    names = ["second", "third", *(["halving", "wide"] if tiles else [])]
+    assert quicker == dict.fromkeys(names, Tiles if tiles else Winograd)
     torch.testing.assert_close(quick(x), plain, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    ("side", "step", "height", "width"), [(3, 1, 21, 9), (3, 2, 20, 33), (3, 2, 7, 1), (1, 2, 9, 7)]
+)
+def test_tiles_are_the_convolution_and_what_follows(
+    side: int, step: int, height: int, width: int, threads: int
+) -> None:
+    """Of some channels of wider features, with what lies around them and what is added, in both precisions."""
+    library = available()
+    if library is None or not library.tiles:
+        pytest.skip("this processor has no tiles")
+    draw = torch.Generator().manual_seed(0)
+    wide = torch.randn(2, 96, height, width, generator=draw).contiguous(memory_format=torch.channels_last)
+    x, around = wide[:, 32:], torch.randn(64, generator=draw)
+    weight, bias, slopes = torch.randn(96, 64, side, side, generator=draw), torch.randn(96), torch.rand(96)
+    pad = side // 2
+    framed = around[:, None, None].expand(2, 64, height + 2 * pad, width + 2 * pad).clone()
+    framed[:, :, pad : pad + height, pad : pad + width] = x
+    plain = nn.functional.conv2d(framed.double(), weight.double(), bias.double(), step)
+    added = torch.randn(plain.shape, generator=draw)
+    expected = nn.functional.prelu(plain + added, slopes.double())
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        for parts, error in ((2, 2**-17), (1, 2**-8)):
+            found = Tiles(library, weight, bias, slopes, around, step=step, parts=parts)(x, added)
+            assert (found - expected).square().mean().sqrt() < error * expected.square().mean().sqrt()
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_tiles_keep_a_number_that_is_none() -> None:
+    """Where it is seen, and nowhere else."""
+    library = available()
+    if library is None or not library.tiles:
+        pytest.skip("this processor has no tiles")
+    x = torch.ones(1, 32, 9, 70)
+    x[0, 5, 4, 40] = torch.nan
+    found = Tiles(library, torch.ones(32, 32, 3, 3))(x).isnan()
+    expected = torch.zeros_like(found)
+    expected[:, :, 3:6, 39:42] = True
+    assert torch.equal(found, expected)

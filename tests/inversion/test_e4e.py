@@ -17,6 +17,7 @@ from ffhq_uv.inversion.e4e import E4EEncoder
 from ffhq_uv.inversion.e4e_network import Block, Encoder4Editing
 from ffhq_uv.inversion.folded import FoldedBlock
 from ffhq_uv.networks import WeightsError
+from ffhq_uv.networks.layers import available
 
 HEADS = (0, 1, 3, 7)
 GOLDEN = np.load(Path(__file__).parent / "golden/e4e.npz")
@@ -83,7 +84,7 @@ def test_normalisations_fold_into_their_neighbours(inputs: int, channels: int, s
     for name, value in block.state_dict().items():
         value.copy_(e4e_by_rule.drawn(f"body.0.{name}", tuple(value.shape)))
     x = torch.randn(2, inputs, 16, 16, generator=draw).contiguous(memory_format=torch.channels_last)
-    folded = FoldedBlock(block)(x)
+    folded = FoldedBlock(block, available())(x)
     torch.testing.assert_close(folded.double(), block.double()(x.double()), atol=2e-5, rtol=2e-5)
 
 

@@ -15,14 +15,14 @@ from ffhq_uv.analysis.deep3d_network import Coefficients, load_deep3d
 from ffhq_uv.analysis.five_points import DetectedPoints, Fallback
 from ffhq_uv.analysis.landmark_correction import Correction
 from ffhq_uv.analysis.morphable import MorphableModel
-from ffhq_uv.analysis.parsing import FaceParser, Precision
+from ffhq_uv.analysis.parsing import FaceParser
 from ffhq_uv.analysis.placement import Head, Unusable, place_all, view_names
 from ffhq_uv.analysis.refine import Refiner
 from ffhq_uv.analysis.skin import eye_margin, masks
 from ffhq_uv.camera import Alignment
 from ffhq_uv.formats.published import DEEP3D, MODEL, MODEL_POINTS, PARSING
 from ffhq_uv.geometry import Geometry
-from ffhq_uv.networks import folded, inference, quickened, usable_device
+from ffhq_uv.networks import Precision, folded, inference, quickened, usable_device
 
 
 class Deep3DAnalysis:

@@ -8,7 +8,6 @@ reliable (the published training confused them): always take both.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,10 +15,16 @@ from torch.nn import functional
 
 from ffhq_uv.analysis.class_map import class_map, enlarged, resized
 from ffhq_uv.analysis.resnet import resnet18
-from ffhq_uv.networks import folded, inference, portions, quickened, read_state, usable_device, with_weights
-
-Precision = Literal["float32", "bfloat16"]
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+from ffhq_uv.networks import (
+    Precision,
+    folded,
+    inference,
+    portions,
+    quickened,
+    read_state,
+    usable_device,
+    with_weights,
+)
 
 CLASSES = 19
 SIZE = 512
@@ -133,11 +138,9 @@ class FaceParser:
 
     def __init__(self, path: Path, device: str, precision: Precision = "float32") -> None:
         self._device = usable_device(device)
-        self._dtype = _DTYPES[precision]
         network = folded(with_weights(BiSeNet, read_state(path), path))
-        if precision == "float32":
-            network = quickened(network, self._device, channels=256)
-        self._network = network.to(self._device, self._dtype)
+        self._network = quickened(network, self._device, channels=256, precision=precision)
+        self._dtype = next(self._network.parameters()).dtype
 
     def __call__(self, faces: Tensor) -> Tensor:
         """Classes uint8 [B, H, W] (0..18) of faces uint8 RGB [B, H, W, 3].

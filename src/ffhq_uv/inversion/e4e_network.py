@@ -18,6 +18,8 @@ from torch.nn import functional
 LAYERS, WIDTH = 18, 512
 STAGES = ((64, 3), (128, 4), (256, 14), (512, 3))
 """Channels and blocks of the body; the first block of each stage halves the size."""
+SLOPE = 0.01
+"""Of the heads' leaky ReLUs."""
 LEVELS = (range(3), range(3, 7), range(7, 18))
 """The heads that look at c3 (16 x 16), p2 (32 x 32) and p1 (64 x 64)."""
 MIDDLE, LATE = 6, 20
@@ -71,7 +73,7 @@ class Head(nn.Module):
     def __init__(self, halvings: int) -> None:
         super().__init__()
         convs = (nn.Conv2d(WIDTH, WIDTH, 3, 2, padding=1) for _ in range(halvings))
-        self.convs = nn.Sequential(*(layer for conv in convs for layer in (conv, nn.LeakyReLU(0.01))))
+        self.convs = nn.Sequential(*(layer for conv in convs for layer in (conv, nn.LeakyReLU(SLOPE))))
         self.linear = nn.Linear(WIDTH, WIDTH)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,18 +1,22 @@
-"""Layers of published networks in a form that computes faster: folded normalisations, Winograd's convolutions."""
+"""Layers of published networks in a form that computes faster: folded normalisations, convolutions in C++."""
 
 from __future__ import annotations
 
 from itertools import pairwise
 from subprocess import SubprocessError
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_eval
 
 from ffhq_uv.networks.native import Native, native
+from ffhq_uv.networks.tiles import DEPTH, PANEL, tiles_kernel
 from ffhq_uv.networks.winograd import winograd_kernel
 
+Precision = Literal["float32", "bfloat16"]
+PARTS = {"float32": 2, "bfloat16": 1}
+"""Of a precision, the bfloat16 that stand for a number in `Tiles`."""
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -45,6 +49,41 @@ class Winograd(nn.Module):
         return self._library.convolve(x, self.kernel, self.bias, slopes=self.slopes, around=self._around)
 
 
+class Tiles(nn.Module):
+    """A 3 x 3 or 1 x 1 convolution of stride 1 or 2 by products of tiles in C++, and the ReLU after it; on a CPU.
+
+    bias, slopes, around    as of `Winograd`
+    parts                   2: float32, to 1e-5; 1: products of bfloat16, everything else float32
+    """
+
+    def __init__(
+        self,
+        library: Native,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        slopes: Tensor | None = None,
+        around: Tensor | None = None,
+        *,
+        step: int = 1,
+        parts: int = 2,
+    ) -> None:
+        super().__init__()
+        outputs = len(weight)
+        self._library, self._step, self._around = library, step, around
+        self.kernel = nn.Buffer(tiles_kernel(weight, parts))
+        self.bias = nn.Buffer(torch.zeros(outputs) if bias is None else bias.detach())
+        self.slopes = nn.Buffer(torch.ones(outputs) if slopes is None else slopes.detach().expand(outputs).contiguous())
+
+    def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
+        """Features float32 [B, inputs, H, W] to [B, outputs, H / stride, W / stride], channels last in memory.
+
+        What is added has the shape of the result, and goes through the ReLU with it.
+        """
+        return self._library.convolve_tiles(
+            x, self.kernel, self.bias, step=self._step, slopes=self.slopes, around=self._around, added=added
+        )
+
+
 def folded(network: Network) -> Network:
     """The network with every batch normalisation folded into the convolution that stands before it among its children.
 
@@ -59,30 +98,43 @@ def folded(network: Network) -> Network:
     return network
 
 
-def quickened(network: Network, device: torch.device, channels: int) -> Network:
-    """The network, in float32, on its device; on a CPU with its 3 x 3 convolutions of stride 1 by Winograd's way.
+def quickened(network: Network, device: torch.device, channels: int, precision: Precision = "float32") -> Network:
+    """The network on its device; on a CPU with its convolutions by `Tiles`, or else some by `Winograd`.
 
     A ReLU that stands after such a convolution among its children, with nothing but what `folded` left between, goes
-    into it; only for networks that run them in that order, and each once. That is twice as fast, and outputs move by
-    some 1e-5.
+    into it; only for networks that run them in that order, and each once. Outputs move by some 1e-5.
 
-    channels    up to which it is done: those of more see small images, where reading Winograd's kernels costs more
-                than it saves
+    channels     up to which Winograd's way is taken: convolutions of more see small images, where reading its kernels
+                 costs more than it saves
+    precision    of what is multiplied. Where the processor multiplies tiles, all else is float32 with bfloat16, too;
+                 elsewhere the whole network is bfloat16. Its parameters' dtype is that of its inputs.
 
     No layer is changed where C++ cannot be built.
     """
     library = available() if device.type == "cpu" else None
+    tiles = library is not None and library.tiles
+    if precision == "bfloat16" and not tiles:
+        return network.to(device, torch.bfloat16)
     if library is None:
         return network.to(device)
     for module in list(network.modules()):
         following = {name: after for (name, _), after in _neighbours(module, nn.Identity)}
         for name, conv in list(module.named_children()):
-            if isinstance(conv, nn.Conv2d) and suits(conv, library) and max(conv.weight.shape) <= channels:
-                after, activation = following.get(name, ("", None))
-                slopes = _slopes(activation)
-                setattr(module, name, Winograd(library, conv.weight, conv.bias, slopes))
-                if slopes is not None:
-                    setattr(module, after, nn.Identity())
+            if not isinstance(conv, nn.Conv2d):
+                continue
+            after, activation = following.get(name, ("", None))
+            slopes = _slopes(activation)
+            quick: Winograd | Tiles
+            if tiles and suits_tiles(conv):
+                step, parts = conv.stride[0], PARTS[precision]
+                quick = Tiles(library, conv.weight, conv.bias, slopes, step=step, parts=parts)
+            elif suits(conv, library) and max(conv.weight.shape) <= channels:
+                quick = Winograd(library, conv.weight, conv.bias, slopes)
+            else:
+                continue
+            setattr(module, name, quick)
+            if slopes is not None:
+                setattr(module, after, nn.Identity())
     return network.to(device)
 
 
@@ -98,6 +150,13 @@ def suits(conv: nn.Conv2d, library: Native) -> bool:
     """Whether a convolution can be computed by `Winograd`."""
     same = conv.kernel_size == (3, 3) and conv.padding == conv.stride == conv.dilation == (1, 1) and conv.groups == 1
     return same and conv.out_channels % library.panel == conv.in_channels % library.panel == 0
+
+
+def suits_tiles(conv: nn.Conv2d) -> bool:
+    """Whether a convolution can be computed by `Tiles`."""
+    square = conv.kernel_size in ((1, 1), (3, 3)) and conv.padding == (conv.kernel_size[0] // 2,) * 2
+    plain = conv.stride in ((1, 1), (2, 2)) and conv.dilation == (1, 1) and conv.groups == 1
+    return square and plain and conv.in_channels % DEPTH == conv.out_channels % PANEL == 0
 
 
 def _neighbours(

@@ -11,7 +11,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
@@ -21,10 +21,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ffhq_uv.networks.tiles import DEPTH, PANEL, tiles_kernel
 from ffhq_uv.networks.winograd import winograd_kernel
 
 FOLDER = Path(__file__).parent
-SOURCES = [FOLDER / "winograd.cpp", FOLDER / "rgb.cpp"]
+SOURCES = [FOLDER / "winograd.cpp", FOLDER / "tiles.cpp", FOLDER / "rgb.cpp"]
 FLAGS = ("-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-shared", "-fPIC")
 LARGEST_GROUP = 256
 """Output channels that one call computes: between transforming the input again and too little for every thread."""
@@ -43,6 +44,15 @@ class _Layer(ctypes.Structure):
     )
 
 
+class _Product(ctypes.Structure):
+    """The same as in `tiles.cpp`."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("x", "kernel", "bias", "slopes", "around", "added", "out")),
+        *((name, ctypes.c_long) for name in ("height", "width", "inputs", "apart", "outputs", "side", "step", "parts")),
+    )
+
+
 class Native:
     """The built library. It uses as many threads as torch does, and their number changes no bit.
 
@@ -50,15 +60,18 @@ class Native:
 
     panel       channels of an output must be a multiple of it, of an input of half of it
     bfloat16    whether this processor multiplies bfloat16
+    tiles       whether it multiplies tiles of them, and the system lets it
     """
 
     def __init__(self) -> None:
         library = ctypes.CDLL(str(_built()))
         self.panel: int = library.panel()
         self.bfloat16 = bool(library.multiplies_bfloat16())
-        self._convolve, self._to_rgb = library.convolve, library.to_rgb
+        self.tiles: bool = bool(library.multiplies_tiles())
+        self._convolve, self._to_rgb, self._convolve_tiles = library.convolve, library.to_rgb, library.convolve_tiles
         self._convolve.argtypes = [ctypes.POINTER(_Layer), ctypes.c_bool, ctypes.c_bool, *[ctypes.c_long] * 4]
         self._to_rgb.argtypes = [*[ctypes.c_void_p] * 5, *[ctypes.c_long] * 3, ctypes.c_float, *[ctypes.c_long] * 2]
+        self._convolve_tiles.argtypes = [ctypes.POINTER(_Product), *[ctypes.c_long] * 4]
         self._check()
 
     def convolve(
@@ -110,6 +123,48 @@ class Native:
             )
         return out
 
+    def convolve_tiles(
+        self,
+        x: Tensor,
+        kernel: Tensor,
+        bias: Tensor,
+        *,
+        step: int,
+        slopes: Tensor,
+        around: Tensor | None = None,
+        added: Tensor | None = None,
+    ) -> Tensor:
+        """A convolution, bias, what is added, leaky ReLU; by products of tiles.
+
+        x           float32 [N, I, H, W], channels last in memory, or some of the channels of such
+        kernel      `tiles_kernel` of 3 x 3 taps, around which the input is continued, or of one
+        bias        float32 [O]
+        step        1 or 2: pixels from output to output
+        slopes      float32 [O], below zero; 1 for no ReLU
+        around      float32 [I], what lies outside of x; None: 0
+        added       float32 [N, O, H / step, W / step]; None: 0
+
+        Returns float32 [N, O, H / step, W / step] (rounded up), channels last in memory.
+        """
+        samples, inputs, height, width = x.shape
+        outputs, rows, columns = len(bias), (height - 1) // step + 1, (width - 1) // step + 1
+        if x.stride(1) != 1 or x.stride(2) != width * x.stride(3):
+            x = x.contiguous(memory_format=torch.channels_last)
+        added = None if added is None else added.contiguous(memory_format=torch.channels_last)
+        around = x.new_zeros(inputs) if around is None else around.contiguous()
+        bias, slopes = bias.contiguous(), slopes.contiguous()
+        out = torch.empty(samples, rows, columns, outputs).permute(0, 3, 1, 2)
+        by_rows = rows >= 8 * torch.get_num_threads()
+        spans = _spans(rows if by_rows else outputs // PANEL, torch.get_num_threads())
+        parts = [(*span, 0, outputs) if by_rows else (0, rows, *(PANEL * end for end in span)) for span in spans]
+        for sample in range(samples):
+            plus = None if added is None else added[sample]
+            tensors = (x[sample], kernel, bias, slopes, around, plus, out[sample])
+            sizes = (height, width, inputs, x.stride(3), outputs, kernel.shape[2], step, kernel.shape[4])
+            product = _Product(*(None if each is None else each.data_ptr() for each in tensors), *sizes)
+            _in_threads(partial(self._convolve_tiles, product), parts)
+        return out
+
     def to_rgb(self, x: Tensor, weights: Tensor, bias: Tensor, smaller: Tensor, clamp: float | None) -> Tensor:
         """x [N, I, H, W] with weights [N, 3, I] and bias [3], clamped, added to the image [N, 3, H/2, W/2], enlarged.
 
@@ -134,6 +189,12 @@ class Native:
         expected = F.leaky_relu(F.conv2d(x, weight, ones, padding=1) + noise, 0.2)
         if not torch.allclose(result, expected, atol=1e-3):
             raise RuntimeError(f"{SOURCES[0].name} computes something else here than torch; set compile: false")
+        if self.tiles:
+            x, weight = (torch.randn(size, generator=generator) for size in ((1, DEPTH, 9, 7), (PANEL, DEPTH, 3, 3)))
+            bias, slopes = torch.randn(PANEL, generator=generator), torch.full((PANEL,), 0.2)
+            result = self.convolve_tiles(x, tiles_kernel(weight, 2), bias, step=2, slopes=slopes)
+            expected = F.leaky_relu(F.conv2d(x, weight, bias, 2, 1), 0.2)
+            self.tiles = torch.allclose(result, expected, atol=1e-3)
 
 
 @functools.cache
@@ -148,7 +209,10 @@ def _spans(rows: int, parts: int) -> list[tuple[int, int]]:
     return [(first, last) for first, last in pairwise(edges) if first < last]
 
 
-def _in_threads(function: Callable[..., None], parts: Iterable[tuple[int, ...]]) -> None:
+def _in_threads(function: Callable[..., None], parts: Sequence[tuple[int, ...]]) -> None:
+    if len(parts) == 1:
+        function(*parts[0])
+        return
     list(_threads(torch.get_num_threads()).map(lambda part: function(*part), parts))
 
 
