@@ -1,5 +1,5 @@
 # `make` sets everything up, runs the pipeline on the studio and prints the quality table; `make test` runs every test,
-# `make quick` the checkers and those that take no long run.
+# `make quick` those that take no long run, `make check` the checkers.
 
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -15,8 +15,9 @@ table: setup
 test: setup
 	python -m pytest $(IN_PARALLEL)
 
-quick: check
-	python -m pytest -m 'not slow' $(IN_PARALLEL)
+quick: setup
+	ruff check
+	python -m pytest -m 'not slow' --hypothesis-profile quick $(IN_PARALLEL)
 
 check: setup
 	ruff check

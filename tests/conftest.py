@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
-from tests.small_run import STAGES, run
+from tests.small_run import STAGES, run  # and with it, every library computes with one thread, as in a run
 
 if TYPE_CHECKING:  # the studio's kernels take seconds to import; most tests do without
     from studio_landmarks import Faces
 
 # A busy machine, or a kernel that is compiled on the way, is no failure.
 settings.register_profile("patient", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=20)
 settings.load_profile("patient")
 
 

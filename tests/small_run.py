@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ffhq_uv.__main__ import main
+from ffhq_uv.command.line import main
 
 SMALL = [
     "source.people=40",

@@ -40,7 +40,7 @@ COMMANDS = sorted({line for line in SHELL + INLINE if re.match(r"(make|dvc|pytho
 ELSEWHERE = {
     "make": (".ci/run", "\nmake\n"),
     "make test": (".ci/run", "make test"),
-    "make quick": ("Makefile", "quick: check"),
+    "make quick": ("Makefile", "quick: setup"),
     "dvc repro": ("tests/test_dvc.py", '"dvc", "repro"'),
     "dvc metrics show": ("tests/test_dvc.py", '"dvc", "metrics", "show"'),
     "dvc metrics diff": ("tests/test_dvc.py", '"dvc", "metrics", "diff"'),
