@@ -42,7 +42,7 @@ def lacking(
 
     In place, in a window (last row and column excluded).
 
-    face      uint8 [H, W * 3]; trusted uint8 [H, W]; texel float32 [H, W, 2], texel coordinates of every pixel
+    face      uint8 [H, W * 3]; trusted and texel of `visibility.ViewBuffers`
     texture   float32 [S * S * 4], the last channel more than 0 where known
     """
     last = np.float32(size - 2)
@@ -50,12 +50,13 @@ def lacking(
     u1, u2, u3, u4, below = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4), np.uint64(4 * size)
     red_gain, green_gain, blue_gain = gain
     for row in range(np.uint64(first_row), np.uint64(last_row)):
-        shown, places, line, target = trusted[row], texel[row], face[row], out[row]
+        shown, line, target = trusted[row], face[row], out[row]
+        across, down = texel[0, row], texel[1, row]
+        target[first_column:last_column] = zero
         for column in range(np.uint64(first_column), np.uint64(last_column)):
-            target[column, 0] = target[column, 1] = target[column, 2] = zero
             if not shown[column]:
                 continue
-            x, y = min(max(places[column, 0], zero), last), min(max(places[column, 1], zero), last)
+            x, y = min(max(across[column], zero), last), min(max(down[column], zero), last)
             left, top = np.uint64(x), np.uint64(y)
             a = top * below + left * u4
             b, c = a + u4, a + below

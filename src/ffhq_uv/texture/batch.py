@@ -44,9 +44,11 @@ class Views:
         """Why no texture can be made of them, or None."""
         height, width = self.skin.shape[1:]
         for view, xy, normals, skin in zip(VIEWS, self.xy, self.normals, self.skin, strict=True):
-            if not (np.isfinite(xy).all() and np.isfinite(normals).all()):
+            # a sum is finite if all its terms are: float64 holds that of any float32
+            if not (np.isfinite(xy.sum(dtype=np.float64)) and np.isfinite(normals.sum(dtype=np.float64))):
                 return f"projection_nonfinite:{view}"
-            if not ((xy >= 0) & (xy < (width, height))).all(1).any():
+            column, row = xy[:, 0], xy[:, 1]
+            if not ((column >= 0) & (column < width) & (row >= 0) & (row < height)).any():
                 return f"head_outside_image:{view}"
             if not skin.any():
                 return f"no_skin:{view}"

@@ -22,6 +22,12 @@ FROM_YUV = np.linalg.inv(TO_YUV)
 CONTRAST = 1.5
 """The recipe divides the contrast of what it matches by this."""
 
+Colours = NDArray[np.float32] | NDArray[np.uint8]
+"""An image [3, h, w] that is only read, 0..255."""
+
+LANES = 16
+"""Sums of every quantity of the moments, each for one column in so many: one alone waits for the addition before."""
+
 FLAT = 1e-3
 """Below this standard deviation (grey levels) a channel has no contrast that could be scaled."""
 
@@ -50,38 +56,52 @@ def match(source: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[n
     return np.column_stack([linear, offset]).astype(np.float32)
 
 
-def moments_over(image: NDArray[np.float32], mask: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The moments of an image [3, h, w] over the texels where ``mask`` [h, w] is not 0."""
-    return _moments(image, mask, *cv2.boundingRect(mask))
+def moments_over(image: Colours, mask: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The moments of an image [3, h, w] over the texels where ``mask`` [h, w] is 1, elsewhere 0: count, sums of R G B,
+    sums of RR RG RB GG GB BB; float64 [10].
+    """
+    left, top, width, height = cv2.boundingRect(mask)
+    if spare := -mask.shape[1] % LANES:
+        image = np.asarray(np.pad(image, [(0, 0), (0, 0), (0, spare)]), np.float32)
+        mask = np.pad(mask, [(0, 0), (0, spare)])
+    return _moments(image, mask, left // LANES * LANES, left + width, top, top + height)
 
 
 @kernel
 def _moments(
-    image: NDArray[np.float32], mask: NDArray[np.uint8], left: int, top: int, width: int, height: int
+    image: Colours, mask: NDArray[np.uint8], left: int, right: int, top: int, bottom: int
 ) -> NDArray[np.float64]:
-    """Count, sums of R G B, sums of RR RG RB GG GB BB; float64 [10]."""
-    count = 0
-    r1 = g1 = b1 = rr = rg = rb = gg = gb = bb = 0.0
-    for row in range(top, top + height):
-        red, green, blue, counted = image[0, row], image[1, row], image[2, row], mask[row]
-        for column in range(left, left + width):
-            if counted[column]:
-                r, g, b = np.float64(red[column]), np.float64(green[column]), np.float64(blue[column])
-                count += 1
-                r1 += r
-                g1 += g
-                b1 += b
-                rr += r * r
-                rg += r * g
-                rb += r * b
-                gg += g * g
-                gb += g * b
-                bb += b * b
-    return np.array([float(count), r1, g1, b1, rr, rg, rb, gg, gb, bb])
+    """See `moments_over`, of a rectangle; the image's width is a multiple of `LANES`, and so is ``left``."""
+    sums = np.zeros((10, LANES))
+    count, r1, g1, b1, rr = sums[0], sums[1], sums[2], sums[3], sums[4]
+    rg, rb, gg, gb, bb = sums[5], sums[6], sums[7], sums[8], sums[9]
+    for row in range(top, bottom):
+        for column in range(left, right, LANES):
+            chunk = slice(column, column + LANES)
+            red, green, blue, counted = (
+                image[0, row, chunk],
+                image[1, row, chunk],
+                image[2, row, chunk],
+                mask[row, chunk],
+            )
+            for lane in range(LANES):
+                one = np.float64(counted[lane])
+                r, g, b = one * red[lane], one * green[lane], one * blue[lane]
+                count[lane] += one
+                r1[lane] += r
+                g1[lane] += g
+                b1[lane] += b
+                rr[lane] += r * r
+                rg[lane] += r * g
+                rb[lane] += r * b
+                gg[lane] += g * g
+                gb[lane] += g * b
+                bb[lane] += b * b
+    return np.asarray(sums.sum(1))
 
 
 @kernel
-def recolour_row(image: NDArray[np.float32], row: int, affine: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+def recolour_row(image: Colours, row: int, affine: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     """``out`` [3, w] = one row of an image [3, h, w] through the affine map [3, 4], clipped to 0..255."""
     low, high = np.float32(0), np.float32(255)
     red, green, blue = image[0, row], image[1, row], image[2, row]
@@ -95,7 +115,7 @@ def recolour_row(image: NDArray[np.float32], row: int, affine: NDArray[np.float3
 
 
 @kernel
-def recolour(image: NDArray[np.float32], affine: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+def recolour(image: Colours, affine: NDArray[np.float32], out: NDArray[np.float32]) -> None:
     """``out`` = the image [3, h, w] through the affine map [3, 4], clipped to 0..255; may be the image itself."""
     lines = np.empty((3, image.shape[2]), np.float32)
     for row in range(image.shape[1]):
@@ -107,7 +127,7 @@ def recolour(image: NDArray[np.float32], affine: NDArray[np.float32], out: NDArr
 
 
 @kernel
-def subtract_recoloured(image: NDArray[np.float32], other: NDArray[np.float32], affine: NDArray[np.float32]) -> None:
+def subtract_recoloured(image: NDArray[np.float32], other: Colours, affine: NDArray[np.float32]) -> None:
     """image -= other through the affine map, clipped to 0..255; in place, [3, h, w]."""
     lines = np.empty((3, image.shape[2]), np.float32)
     for row in range(image.shape[1]):

@@ -32,13 +32,16 @@ FEW = 50
 
 
 def spread(known: Floats) -> Floats:
-    """Fill an image [h, w, 4] of values times weights and weights (0..1) with values everywhere: [h, w, 3]."""
+    """Values everywhere [h, w, 3], from an image [h, w, 4] of values times weights and weights (0..1): what its coarser
+    levels say, without its own texels.
+    """
     if min(known.shape[:2]) <= COARSEST:
         return np.asarray(known[..., :3] / np.maximum(known[..., 3:], np.float32(KNOWN_WELL)))
-    coarse = spread(np.asarray(cv2.pyrDown(known), np.float32))
-    out = np.asarray(cv2.pyrUp(coarse, dstsize=(known.shape[1], known.shape[0])), np.float32)
-    _put_known(known, np.float32(KNOWN_ENOUGH), out)
-    return out
+    coarse = np.asarray(cv2.pyrDown(known), np.float32)
+    filled = spread(coarse)
+    if min(coarse.shape[:2]) > COARSEST:
+        _put_known(coarse, filled)
+    return np.asarray(cv2.pyrUp(filled, dstsize=(known.shape[1], known.shape[0])), np.float32)
 
 
 def match_template(texture: Floats, template: NDArray[np.uint8], hair: Floats) -> Floats:
@@ -66,45 +69,48 @@ def match_template(texture: Floats, template: NDArray[np.uint8], hair: Floats) -
 
 
 @kernel
-def _put_known(known: Floats, enough: np.float32, out: Floats) -> None:
+def _put_known(known: Floats, out: Floats) -> None:
     """Lay the known cells over the filled ones, in place."""
-    one = np.float32(1)
-    for row in range(known.shape[0]):
-        for column in range(known.shape[1]):
-            weight = known[row, column, 3]
-            if weight <= np.float32(1e-5):
-                continue
-            share = min(weight / enough, one)
+    for row in range(len(known)):
+        cells, line = known[row], out[row]
+        for column in range(len(cells)):
             for channel in range(3):
-                value = known[row, column, channel] / weight
-                out[row, column, channel] += share * (value - out[row, column, channel])
+                value, weight = cells[column, channel], cells[column, 3]
+                line[column, channel] = _with_known(value, weight, line[column, channel])
 
 
 @kernel
-def _matched(template: NDArray[np.uint8], row: int, column: int, affine: Floats, out: Floats) -> None:
-    """A texel of the template [S, S, 3] through an affine map, into ``out`` [3]."""
-    red, green = np.float32(template[row, column, 0]), np.float32(template[row, column, 1])
-    blue = np.float32(template[row, column, 2])
-    for channel in range(3):
-        out[channel] = affine[channel, 0] * red + affine[channel, 1] * green + affine[channel, 2] * blue
-        out[channel] += affine[channel, 3]
+def _with_known(value: np.float32, weight: np.float32, filled: np.float32) -> np.float32:
+    """A filled value under a known one, which is given times its weight."""
+    if weight <= np.float32(1e-5):
+        return filled
+    return filled + min(weight / np.float32(KNOWN_ENOUGH), np.float32(1)) * (value / weight - filled)
+
+
+@kernel
+def _matched(red: np.float32, green: np.float32, blue: np.float32, row: Floats) -> np.float32:
+    """A channel of the template through a row [4] of an affine map."""
+    return np.float32(row[0] * red + row[1] * green + row[2] * blue + row[3])
 
 
 @kernel
 def difference_to(texture: Floats, template: NDArray[np.uint8], affine: Floats, hair: Floats, out: Floats) -> None:
     """out [S, S, 4] = seen - matched template and 1, or 0 where nothing is seen or the hair lies; in place."""
-    matched, zero = np.empty(3, np.float32), np.float32(0)
-    for row in range(out.shape[0]):
-        for column in range(out.shape[1]):
-            known = texture[row, column, 3] if hair[row, column] == 0 else zero
+    zero = np.float32(0)
+    of_red, of_green, of_blue = affine[0], affine[1], affine[2]
+    for row in range(len(out)):
+        seen, under, over, line = texture[row], template[row], hair[row], out[row]
+        for column in range(len(line)):
+            known = seen[column, 3] if over[column] == zero else zero
             known = known * known * known * known
-            out[row, column, 3] = known
+            line[column, 3] = known
             if known == zero:
-                out[row, column, 0] = out[row, column, 1] = out[row, column, 2] = zero
+                line[column, 0] = line[column, 1] = line[column, 2] = zero
                 continue
-            _matched(template, row, column, affine, matched)
-            for channel in range(3):
-                out[row, column, channel] = (texture[row, column, channel] - matched[channel]) * known
+            r, g, b = np.float32(under[column, 0]), np.float32(under[column, 1]), np.float32(under[column, 2])
+            line[column, 0] = (seen[column, 0] - _matched(r, g, b, of_red)) * known
+            line[column, 1] = (seen[column, 1] - _matched(r, g, b, of_green)) * known
+            line[column, 2] = (seen[column, 2] - _matched(r, g, b, of_blue)) * known
 
 
 @kernel
@@ -113,23 +119,34 @@ def finish(
     template: NDArray[np.uint8],
     affine: Floats,
     difference: Floats,
+    filled: Floats,
     hair: Floats,
     out: NDArray[np.uint8],
 ) -> None:
-    """out [S, S, 3] = the seen texels, elsewhere matched template + difference, over it the hair; rounded."""
+    """out [S, S, 3] = the seen texels, elsewhere the matched template and the difference [S, S, 4] as it is ``filled``
+    [S, S, 3] by `spread`, over it the hair; rounded.
+    """
     low, high, one = np.float32(0), np.float32(255), np.float32(1)
-    matched = np.empty(3, np.float32)
-    for row in range(out.shape[0]):
-        for column in range(out.shape[1]):
-            known, over = texture[row, column, 3], hair[row, column]
+    of_red, of_green, of_blue = affine[0], affine[1], affine[2]
+    for row in range(len(out)):
+        seen, under, over, line = texture[row], template[row], hair[row], out[row]
+        own, around = difference[row], filled[row]
+        for column in range(len(line)):
+            known, share = seen[column, 3], over[column]
+            red, green, blue = seen[column, 0], seen[column, 1], seen[column, 2]
+            r, g, b = np.float32(under[column, 0]), np.float32(under[column, 1]), np.float32(under[column, 2])
             if known < one:
-                _matched(template, row, column, affine, matched)
-            for channel in range(3):
-                raw = np.float32(template[row, column, channel])
-                value = texture[row, column, channel]
-                if known < one:
-                    completed = matched[channel] + difference[row, column, channel]
-                    value = completed + known * (value - completed)
-                value = min(max(value, low), high)
-                value += over * (raw - value)
-                out[row, column, channel] = np.uint8(np.int32(np.rint(value)))
+                weight = own[column, 3]
+                completed = _matched(r, g, b, of_red)
+                completed += _with_known(own[column, 0], weight, around[column, 0])
+                red = completed + known * (red - completed)
+                completed = _matched(r, g, b, of_green)
+                completed += _with_known(own[column, 1], weight, around[column, 1])
+                green = completed + known * (green - completed)
+                completed = _matched(r, g, b, of_blue)
+                completed += _with_known(own[column, 2], weight, around[column, 2])
+                blue = completed + known * (blue - completed)
+            red, green, blue = min(max(red, low), high), min(max(green, low), high), min(max(blue, low), high)
+            line[column, 0] = np.uint8(np.int32(np.rint(red + share * (r - red))))
+            line[column, 1] = np.uint8(np.int32(np.rint(green + share * (g - green))))
+            line[column, 2] = np.uint8(np.int32(np.rint(blue + share * (b - blue))))

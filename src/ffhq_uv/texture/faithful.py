@@ -63,7 +63,7 @@ class FaithfulTexturer(BatchTexturer["_Canvas"]):
             raise ValueError(f"{iterations} iterations of back-projection, expected at least 0")
         size, masks = topology.size, topology.masks
         self._iterations, self._eyes = iterations, eyes
-        self._triangles = np.ascontiguousarray(topology.triangles)
+        self._triangles = np.ascontiguousarray(topology.triangles, np.int32)
         self._corners = texel_corners(topology.uv, topology.triangles_uv, size)
         self._groups = group_texels(topology.unwrap_index, topology.unwrap_weight, topology.inside)
         self._scouts = Scouts.among(self._groups)
@@ -99,22 +99,30 @@ class FaithfulTexturer(BatchTexturer["_Canvas"]):
         if self._eyes == "picture" and care.guess < TOO_CARELESS:
             for feature in views.features:
                 skin[FRONT] = skin[FRONT] | feature[FRONT]
-        shown = self._see(canvas, views, skin, views.xy + shifts[:, None], care)
+        iterations = self._iterations if care.guess < TOO_CARELESS else 0
+        shown = self._see(canvas, views, skin, views.xy + shifts[:, None], care, sharpen=iterations > 0)
         if not shown.all():
             return f"no_skin:{VIEWS[shown.argmin()]}"
         seen = canvas.seen
         cover(seen.count, seen.texel, seen.weight, coverage.reshape(len(VIEWS), -1))
-        self._paint(canvas, views.faces, gains, grain, self._iterations if care.guess < TOO_CARELESS else 0)
+        self._paint(canvas, views.faces, gains, grain, iterations)
         self._complete(canvas.texture, canvas.difference, care, out)
         remove_specks(canvas.texture[..., 3], out, care.rim)
         return None
 
     def _see(
-        self, canvas: _Canvas, views: Views, skin: Sequence[NDArray[np.bool_]], xy: Floats, care: Care
+        self,
+        canvas: _Canvas,
+        views: Views,
+        skin: Sequence[NDArray[np.bool_]],
+        xy: Floats,
+        care: Care,
+        *,
+        sharpen: bool,
     ) -> NDArray[np.bool_]:
         """Which texels the views show, where, and with what weight; whether they show any, bool [3]."""
         for buffers, places, depth, shows in zip(canvas.views, xy, views.depth, skin, strict=True):
-            buffers.look(places, depth, shows, self._triangles, self._corners)
+            buffers.look(places, depth, shows, self._triangles, self._corners, texels=sharpen)
         vertices = np.empty((xy.shape[1], len(VIEWS), 4), np.float32)
         vertices[..., :2] = xy.swapaxes(0, 1)
         vertices[..., 2] = 1 / views.depth.T
@@ -166,7 +174,7 @@ class FaithfulTexturer(BatchTexturer["_Canvas"]):
         hair = np.maximum(self._hair - (1 - guess) * (1 - self._hair), 0)
         affine = match_template(texture, self._template, hair)
         difference_to(texture, self._template, affine, hair, difference)
-        finish(texture, self._template, affine, spread(difference), hair, out)
+        finish(texture, self._template, affine, difference, spread(difference), hair, out)
 
 
 class _Canvas:

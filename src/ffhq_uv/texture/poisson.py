@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ffhq_uv.kernel import kernel
+from ffhq_uv.texture.colour import Colours
 
 TOLERANCE = 2e-3
 """The relaxation stops when no texel moves by more, grey levels."""
@@ -20,7 +21,7 @@ SWEEPS_A_ROUND = 16
 MAX_ROUNDS = 1000
 
 
-def complete(texture: NDArray[np.float32], guide: NDArray[np.float32], hole: NDArray[np.bool_]) -> NDArray[np.float32]:
+def complete(texture: NDArray[np.float32], guide: Colours, hole: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Fill the hole [h, w] of a texture [3, h, w]: the Laplacian is the guide's [3, h, w], the rim the
     texture's.
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ffhq_uv.geometry import VIEWS
 from ffhq_uv.kernel import kernel
 from ffhq_uv.texture.batch import BatchTexturer, Views
-from ffhq_uv.texture.colour import TO_YUV, match, moments_over, recolour, recolour_row, subtract_recoloured
+from ffhq_uv.texture.colour import TO_YUV, Colours, match, moments_over, recolour, recolour_row, subtract_recoloured
 from ffhq_uv.texture.feather import Mask, blur, erode, margin, radius, soften, square
 from ffhq_uv.texture.poisson import complete
 from ffhq_uv.texture.pyramid import blend_difference
@@ -50,7 +50,7 @@ class PublishedTexturer(BatchTexturer["_Canvas"]):
         super().__init__(topology, threads, lambda: _Canvas(size))
         self._masks = masks
         self._texels = group_texels(topology.unwrap_index, topology.unwrap_weight, topology.inside)
-        self._template = np.ascontiguousarray(np.moveaxis(topology.template, -1, 0), dtype=np.float32)
+        self._template = np.ascontiguousarray(np.moveaxis(topology.template, -1, 0))
         boxes = [_scaled(box, size) for box in POISSON_BOXES]
         self._boxes = [box for box in boxes if all(side.stop - side.start > 2 for side in box)]
         self._areas = {
@@ -66,10 +66,9 @@ class PublishedTexturer(BatchTexturer["_Canvas"]):
         self, canvas: _Canvas, views: Views, out: NDArray[np.uint8], coverage: NDArray[np.bool_]
     ) -> str | None:
         """Step 5, every view's texture and mask, or why there is none; and the steps after it."""
-        for k, view in enumerate(VIEWS):
-            seen = views.faces[k], views.xy[k], views.normals[k], views.skin[k]
-            unwrap(self._texels, *seen, canvas.textures[k], canvas.masks[k])
-            if not canvas.masks[k].any():
+        unwrap(self._texels, views.faces, views.xy, views.normals, views.skin, canvas.textures, canvas.masks)
+        for view, mask in zip(VIEWS, canvas.masks, strict=True):
+            if not mask.any():
                 return f"no_skin:{view}"
         texture, reliable = self._fill(canvas)
         self._complete(texture, reliable)
@@ -83,7 +82,7 @@ class PublishedTexturer(BatchTexturer["_Canvas"]):
         """Steps 6 and 7: lay the views over the template; the texture, and where it can be relied on."""
         size = self._size
         filled = np.zeros((size, size), np.float32)
-        base = self._template
+        base: Colours = self._template
         for view in FILL_ORDER:
             k, area = VIEWS.index(view), self._areas[view]
             mask, texture = canvas.masks[k], canvas.textures[k]
@@ -93,9 +92,9 @@ class PublishedTexturer(BatchTexturer["_Canvas"]):
             shown = mask[area.window]
             eroded = _mix(erode(shown, radius(3, size)), erode(shown, radius(7, size)), area.mouth)
             weight = blur(eroded * soften(eroded, area.major, area.minor, size), radius(10, size))
-            _lay_over(base, texture, mask, weight, area.window[0].start, area.window[1].start)
+            _lay_over(canvas.image, texture, mask, weight, area.window[0].start, area.window[1].start)
             filled[area.window] += eroded * area.minor
-        return base, (filled > 0.5).astype(np.uint8)
+        return canvas.image, (filled > 0.5).astype(np.uint8)
 
     def _complete(self, texture: Image, reliable: NDArray[np.uint8]) -> None:
         """Steps 8 and 9, in place: the four boxes' unreliable texels take the template's gradients."""
@@ -203,7 +202,7 @@ def _lay_over(
 @kernel
 def _finish(
     difference: NDArray[np.float32],
-    template: NDArray[np.float32],
+    template: Colours,
     affine: NDArray[np.float32],
     hair: NDArray[np.float32],
     out: NDArray[np.uint8],

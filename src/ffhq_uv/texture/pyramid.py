@@ -31,18 +31,27 @@ def blend_difference(difference: NDArray[np.float32], mask: NDArray[np.float32])
         levels.append(np.empty((3, *masks[-1].shape), np.float32))
         for channel in range(3):
             cv2.pyrDown(levels[-2][channel], dst=levels[-1][channel])
-    blend = levels[-1] * masks[-1]
+    blend, shown = levels[-1] * masks[-1], _rows(masks[-1])
     for level in reversed(range(len(levels) - 1)):
         finer = difference if level == 0 else np.empty_like(levels[level])
+        rows = _rows(masks[level])
+        shown = max(min(2 * shown[0] - 1, rows[0]), 0), min(max(2 * shown[1] + 1, rows[1]), len(masks[level]))
         for channel in range(3):
             _collapse(
                 blend[channel],
                 levels[level + 1][channel],
                 levels[level][channel],
                 masks[level],
+                shown,
                 finer[channel],
             )
         blend = finer
+
+
+def _rows(mask: NDArray[np.float32]) -> tuple[int, int]:
+    """The first row of a mask that is not all 0, and the one after the last."""
+    found = np.flatnonzero(mask.any(1))
+    return (int(found[0]), int(found[-1]) + 1) if len(found) else (0, 0)
 
 
 @kernel
@@ -51,16 +60,19 @@ def _collapse(
     coarse: NDArray[np.float32],
     fine: NDArray[np.float32],
     mask: NDArray[np.float32],
+    shown: tuple[int, int],
     out: NDArray[np.float32],
 ) -> None:
-    """out = expand(coarse_blend) + (fine - expand(coarse)) * mask, on one channel [H, W]; ``out`` may be
-    ``fine``.
+    """out = expand(coarse_blend) + (fine - expand(coarse)) * mask on one channel [H, W], in the rows from the first of
+    ``shown`` up to the second, 0 in the others; ``out`` may be ``fine``.
     """
-    height, width = fine.shape
+    width = fine.shape[1]
     blend_row = np.empty(2 * coarse.shape[1], np.float32)
     coarse_row = np.empty(2 * coarse.shape[1], np.float32)
     buffer = np.empty(coarse.shape[1] + 2, np.float32)
-    for row in range(height):
+    out[: shown[0]] = 0
+    out[shown[1] :] = 0
+    for row in range(shown[0], shown[1]):
         _expand_row(coarse_blend, row, buffer, blend_row)
         _expand_row(coarse, row, buffer, coarse_row)
         for column in range(width):

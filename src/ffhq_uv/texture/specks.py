@@ -30,7 +30,10 @@ def remove_specks(opacity: NDArray[np.float32], picture: NDArray[np.uint8], rim:
     solid = cv2.erode((opacity[window] >= SOLID).view(np.uint8), np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
     grey = cv2.cvtColor(picture[window], cv2.COLOR_RGB2GRAY)
     spots = cv2.absdiff(grey, cv2.medianBlur(grey, 5)) > STANDS_OUT
-    rows, columns = np.nonzero(spots & (seen[window] > solid))
+    found = np.flatnonzero(spots & (seen[window] > solid))
+    if not len(found):
+        return
+    rows, columns = np.divmod(found, spots.shape[1])
     around = np.arange(-2, 3)
     side = len(opacity) - 1
     at = (

@@ -61,55 +61,60 @@ def group_texels(index: NDArray[np.int32], weight: NDArray[np.float32], inside: 
 
 def unwrap(
     groups: TexelGroups,
-    face: NDArray[np.uint8],
+    faces: NDArray[np.uint8],
     xy: NDArray[np.float32],
     normals: NDArray[np.float32],
     skin: NDArray[np.bool_],
-    texture: NDArray[np.float32],
-    mask: NDArray[np.uint8],
+    textures: NDArray[np.float32],
+    masks: NDArray[np.uint8],
 ) -> None:
-    """Sample a face [H, W, 3] into ``texture`` (float32 [3, S, S]) and ``mask`` (uint8 0/1 [S, S]), in place.
+    """Sample faces [V, H, W, 3] into ``textures`` (float32 [V, 3, S, S]) and ``masks`` (uint8 0/1 [V, S, S]), in place.
 
-    xy          float32 [N, 2], pixels (column, row) of every vertex, finite; clipped to the image
-    normals     float32 [N, 3], in camera axes
-    skin        bool [H, W]
+    xy          float32 [V, N, 2], pixels (column, row) of every vertex, finite; clipped to the image
+    normals     float32 [V, N, 3], in camera axes
+    skin        bool [V, H, W]
 
-    Colours are bilinear, 0..255; ``texture`` is left as it was where ``mask`` is 0.
+    Colours are bilinear, 0..255; ``textures`` are left as they were where ``masks`` are 0.
     """
-    if min(face.shape[:2]) < 2:
-        raise ValueError(f"the face is {face.shape[1]}x{face.shape[0]} pixels, expected at least 2x2")
-    mask[...] = 0
+    views, height, width = faces.shape[:3]
+    if min(height, width) < 2:
+        raise ValueError(f"the faces are {width}x{height} pixels, expected at least 2x2")
+    masks[...] = 0
     _sample(
         groups.corners,
         groups.start,
         groups.texel,
         groups.weight,
-        _look_up(xy, normals, skin),
-        face.reshape(-1),
-        np.uint64(face.shape[1]),
-        np.uint64(face.shape[0]),
-        texture.reshape(3, -1),
-        mask.reshape(-1),
+        _look_up(xy, normals, skin).reshape(-1),
+        faces.reshape(-1),
+        views,
+        height,
+        width,
+        textures.reshape(views, 3, -1),
+        masks.reshape(views, -1),
     )
 
 
 @kernel
 def _look_up(xy: NDArray[np.float32], normals: NDArray[np.float32], skin: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Of every vertex: column, row, skin 0..1, facing 0/1; float32 [N, 4]."""
-    height, width = skin.shape
-    found = np.empty((len(xy), 4), np.float32)
-    for vertex in range(len(xy)):
-        x = min(max(xy[vertex, 0], np.float32(0)), np.float32(width - 1))
-        y = min(max(xy[vertex, 1], np.float32(0)), np.float32(height - 1))
-        left, top = int(x), int(y)
-        right, bottom = min(left + 1, width - 1), min(top + 1, height - 1)
-        dx, dy = x - np.float32(left), y - np.float32(top)
-        upper = np.float32(skin[top, left]) * (np.float32(1) - dx) + np.float32(skin[top, right]) * dx
-        lower = np.float32(skin[bottom, left]) * (np.float32(1) - dx) + np.float32(skin[bottom, right]) * dx
-        found[vertex, 0] = x
-        found[vertex, 1] = y
-        found[vertex, 2] = upper * (np.float32(1) - dy) + lower * dy
-        found[vertex, 3] = np.float32(normals[vertex, 2] > np.float32(FACES_CAMERA))
+    """Of every vertex in every view: column, row, skin 0..1, facing 0/1; float32 [N, V, 4]."""
+    views, height, width = skin.shape
+    found = np.empty((xy.shape[1], views, 4), np.float32)
+    for view in range(views):
+        for vertex in range(xy.shape[1]):
+            x = min(max(xy[view, vertex, 0], np.float32(0)), np.float32(width - 1))
+            y = min(max(xy[view, vertex, 1], np.float32(0)), np.float32(height - 1))
+            left, top = int(x), int(y)
+            right, bottom = min(left + 1, width - 1), min(top + 1, height - 1)
+            dx, dy = x - np.float32(left), y - np.float32(top)
+            a, b = np.float32(skin[view, top, left]), np.float32(skin[view, top, right])
+            c, d = np.float32(skin[view, bottom, left]), np.float32(skin[view, bottom, right])
+            upper = a * (np.float32(1) - dx) + b * dx
+            lower = c * (np.float32(1) - dx) + d * dx
+            found[vertex, view, 0] = x
+            found[vertex, view, 1] = y
+            found[vertex, view, 2] = upper * (np.float32(1) - dy) + lower * dy
+            found[vertex, view, 3] = np.float32(normals[view, vertex, 2] > np.float32(FACES_CAMERA))
     return found
 
 
@@ -121,43 +126,62 @@ def _sample(
     weight: NDArray[np.float32],
     vertex: NDArray[np.float32],
     face: NDArray[np.uint8],
-    width: np.uint64,
-    height: np.uint64,
+    views: int,
+    height: int,
+    width: int,
     texture: NDArray[np.float32],
     mask: NDArray[np.uint8],
 ) -> None:
     # unsigned indices spare the test for "counted from the end", a third of this loop's time
-    half, one = np.float32(0.5), np.float32(1)
-    last_column, last_row = np.int64(width) - 2, np.int64(height) - 2
-    right, below = np.uint64(3), np.uint64(3) * width
+    zero, half, one = np.float32(0), np.float32(0.5), np.float32(1)
+    u1, u2, u3, u4, u5 = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4), np.uint64(5)
+    last_column, last_row = np.float32(width - 2), np.float32(height - 2)
+    rows, below, apart = np.uint64(height), np.uint64(3 * width), np.uint64(4 * views)
     for group in range(len(corners)):
-        a, b, c = corners[group]
-        ax, ay, a_skin, a_facing = vertex[a]
-        bx, by, b_skin, b_facing = vertex[b]
-        cx, cy, c_skin, c_facing = vertex[c]
-        if max(a_skin, b_skin, c_skin) <= half or max(a_facing, b_facing, c_facing) <= half:
-            continue
-        for k in range(np.uint64(start[group]), np.uint64(start[group + 1])):
-            wa, wb, wc = weight[k]
-            if a_skin * wa + b_skin * wb + c_skin * wc <= half:
+        a_first = np.uint64(corners[group, 0]) * apart
+        b_first = np.uint64(corners[group, 1]) * apart
+        c_first = np.uint64(corners[group, 2]) * apart
+        first, last = np.uint64(start[group]), np.uint64(start[group + 1])
+        for view in range(np.uint64(views)):
+            a, b, c = a_first + view * u4, b_first + view * u4, c_first + view * u4
+            ax, ay, a_skin, a_facing = vertex[a], vertex[a + u1], vertex[a + u2], vertex[a + u3]
+            bx, by, b_skin, b_facing = vertex[b], vertex[b + u1], vertex[b + u2], vertex[b + u3]
+            cx, cy, c_skin, c_facing = vertex[c], vertex[c + u1], vertex[c + u2], vertex[c + u3]
+            if max(a_skin, b_skin, c_skin) <= half or max(a_facing, b_facing, c_facing) <= half:
                 continue
-            if a_facing * wa + b_facing * wb + c_facing * wc <= half:
-                continue
-            x = ax * wa + bx * wb + cx * wc
-            y = ay * wa + by * wb + cy * wc
-            column: np.int64 = min(max(np.int64(x), np.int64(0)), last_column)
-            row: np.int64 = min(max(np.int64(y), np.int64(0)), last_row)
-            dx, dy = x - np.float32(column), y - np.float32(row)
-            w11 = dx * dy
-            w01, w10 = dx - w11, dy - w11
-            w00 = one - dx - w10
-            pixel = np.uint64(row) * below + np.uint64(column) * right
-            at = np.uint64(texel[k])
-            mask[at] = 1
-            for channel in range(np.uint64(3)):
-                texture[channel, at] = (
-                    np.float32(face[pixel + channel]) * w00
-                    + np.float32(face[pixel + right + channel]) * w01
-                    + np.float32(face[pixel + below + channel]) * w10
-                    + np.float32(face[pixel + below + right + channel]) * w11
+            for k in range(first, last):
+                wa, wb, wc = weight[k, 0], weight[k, 1], weight[k, 2]
+                if a_skin * wa + b_skin * wb + c_skin * wc <= half:
+                    continue
+                if a_facing * wa + b_facing * wb + c_facing * wc <= half:
+                    continue
+                x = ax * wa + bx * wb + cx * wc
+                y = ay * wa + by * wb + cy * wc
+                column = np.uint64(min(max(x, zero), last_column))
+                row = np.uint64(min(max(y, zero), last_row))
+                dx, dy = x - np.float32(column), y - np.float32(row)
+                w11 = dx * dy
+                w01, w10 = dx - w11, dy - w11
+                w00 = one - dx - w10
+                above = (view * rows + row) * below + column * u3
+                under = above + below
+                at = np.uint64(texel[k])
+                mask[view, at] = 1
+                texture[view, 0, at] = (
+                    np.float32(face[above]) * w00
+                    + np.float32(face[above + u3]) * w01
+                    + np.float32(face[under]) * w10
+                    + np.float32(face[under + u3]) * w11
+                )
+                texture[view, 1, at] = (
+                    np.float32(face[above + u1]) * w00
+                    + np.float32(face[above + u4]) * w01
+                    + np.float32(face[under + u1]) * w10
+                    + np.float32(face[under + u4]) * w11
+                )
+                texture[view, 2, at] = (
+                    np.float32(face[above + u2]) * w00
+                    + np.float32(face[above + u5]) * w01
+                    + np.float32(face[under + u2]) * w10
+                    + np.float32(face[under + u5]) * w11
                 )

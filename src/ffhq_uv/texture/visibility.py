@@ -27,7 +27,7 @@ class ViewBuffers:
     """What one view shows, pixel by pixel; kept for view after view, valid where ``trusted`` and around it.
 
     inverse_depth   float32 [H, W], 0 where nothing of the mesh is
-    texel           float32 [H, W, 2], texel coordinates (column, row)
+    texel           float32 [2, H, W], texel coordinates (column, row); only where asked for
     trusted         uint8 [H, W], 1: shows skin, and its surface goes on in all four neighbours
     distance        float32 [H, W], pixels to the nearest one that is not trusted
     near            bool [H / 16, W / 16], squares of `SQUARE` pixels in or next to which some are trusted
@@ -37,12 +37,19 @@ class ViewBuffers:
     def __init__(self, inverse_depth: Floats, distance: Floats, near: NDArray[np.bool_]) -> None:
         height, width = inverse_depth.shape
         self.inverse_depth, self.distance, self.near = inverse_depth, distance, near
-        self.texel = np.zeros((height, width, 2), np.float32)
+        self.texel = np.zeros((2, height, width), np.float32)
         self.trusted = np.zeros((height, width), np.uint8)
         self.window = 0, height, 0, width
 
     def look(
-        self, xy: Floats, depth: Floats, skin: NDArray[np.bool_], triangles: NDArray[np.int64], corners: Floats
+        self,
+        xy: Floats,
+        depth: Floats,
+        skin: NDArray[np.bool_],
+        triangles: NDArray[np.int32],
+        corners: Floats,
+        *,
+        texels: bool,
     ) -> None:
         """Draw a mesh (see `draw`) and find what to trust, around the ``skin`` bool [H, W]."""
         height, width = skin.shape
@@ -50,7 +57,7 @@ class ViewBuffers:
         rows = slice(max(top - 2, 0), min(top + down + 2, height))
         columns = slice(max(left - 2, 0), min(left + across + 2, width))
         self.window = rows.start, rows.stop, columns.start, columns.stop
-        draw(xy, depth, triangles, corners, *self.window, self.inverse_depth, self.texel)
+        draw(xy, np.reciprocal(depth), triangles, corners, *self.window, self.inverse_depth, texels, self.texel)
         self.trusted[:] = 0
         self.distance[:] = 0
         window = rows, columns
@@ -70,11 +77,16 @@ def _find_near(
 ) -> None:
     """Mark the squares in or next to which a pixel of the window is trusted, in place."""
     near[:] = False
-    for row in range(first_row, last_row):
-        top, bottom = max(row // SQUARE - 1, 0), row // SQUARE + 2
-        for column in range(first_column, last_column):
-            square = column // SQUARE
-            if trusted[row, column] and not (near[top, square] and near[min(bottom, len(near)) - 1, square]):
+    some = np.empty(trusted.shape[1], np.uint8)
+    for square_row in range(first_row // SQUARE, (last_row + SQUARE - 1) // SQUARE):
+        some[:] = 0
+        for row in range(square_row * SQUARE, min((square_row + 1) * SQUARE, len(trusted))):
+            line = trusted[row]
+            for column in range(len(some)):
+                some[column] |= line[column]
+        top, bottom = max(square_row - 1, 0), square_row + 2
+        for square in range(first_column // SQUARE, (last_column + SQUARE - 1) // SQUARE):
+            if some[square * SQUARE : (square + 1) * SQUARE].any():
                 near[top:bottom, max(square - 1, 0) : square + 2] = True
 
 
@@ -87,31 +99,35 @@ def texel_corners(uv: Floats, triangles_uv: NDArray[np.int64], size: int) -> Flo
 @kernel
 def draw(
     xy: Floats,
-    depth: Floats,
-    triangles: NDArray[np.int64],
+    inverse: Floats,
+    triangles: NDArray[np.int32],
     corners: Floats,
     first_row: int,
     last_row: int,
     first_column: int,
     last_column: int,
     inverse_depth: Floats,
+    texels: bool,
     texel: Floats,
 ) -> None:
-    """Draw a mesh into a window (last row and column excluded) of ``inverse_depth`` [H, W] and ``texel`` [H, W, 2].
+    """Draw a mesh into a window (last row and column excluded) of ``inverse_depth`` [H, W], and with ``texels`` of
+    ``texel`` [2, H, W] too.
 
-    xy        float32 [N, 2], pixels; depth float32 [N], more than 0
-    triangles int64 [F, 3]; corners float32 [F, 3, 2], their texel coordinates
+    xy        float32 [N, 2], pixels; inverse float32 [N], of their depths, more than 0
+    triangles int32 [F, 3]; corners float32 [F, 3, 2], their texel coordinates
     """
     inverse_depth[first_row:last_row, first_column:last_column] = 0
-    zero, one = np.float32(0), np.float32(1)
+    zero, one, least = np.float32(0), np.float32(1), np.float32(1e-20)
     for triangle in range(len(triangles)):
-        a, b, c = triangles[triangle]
-        ax, ay = xy[a]
-        bx, by = xy[b]
-        cx, cy = xy[c]
+        a, b, c = (
+            np.uint64(triangles[triangle, 0]),
+            np.uint64(triangles[triangle, 1]),
+            np.uint64(triangles[triangle, 2]),
+        )
+        ax, ay, bx, by, cx, cy = xy[a, 0], xy[a, 1], xy[b, 0], xy[b, 1], xy[c, 0], xy[c, 1]
         # counter-clockwise with y up is clockwise with rows down
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-        if not area < zero:
+        if not area < -least:
             continue
         left = max(first_column, math.ceil(min(ax, bx, cx)))
         right = min(last_column - 1, math.floor(max(ax, bx, cx)))
@@ -119,28 +135,40 @@ def draw(
         bottom = min(last_row - 1, math.floor(max(ay, by, cy)))
         if left > right or top > bottom:
             continue
-        qa, qb, qc = one / depth[a], one / depth[b], one / depth[c]
-        corner = corners[triangle]
-        ua, va, ub, vb, uc, vc = corner[0, 0], corner[0, 1], corner[1, 0], corner[1, 1], corner[2, 0], corner[2, 1]
+        qa, qb, qc = inverse[a], inverse[b], inverse[c]
+        ua, ub, uc = corners[triangle, 0, 0], corners[triangle, 1, 0], corners[triangle, 2, 0]
+        va, vb, vc = corners[triangle, 0, 1], corners[triangle, 1, 1], corners[triangle, 2, 1]
         scale = one / area
         b_across, b_down = (cy - ay) * scale, (cx - ax) * scale
         c_across, c_down = (by - ay) * scale, (bx - ax) * scale
+        window = slice(left, right + 1)
         for row in range(np.uint64(top), np.uint64(bottom + 1)):
             dy = np.float32(row) - ay
-            for column in range(np.uint64(left), np.uint64(right + 1)):
-                dx = np.float32(column) - ax
-                wb = dx * b_across - dy * b_down
-                wc = dy * c_down - dx * c_across
+            b_row, c_row, line = dy * b_down, dy * c_down, inverse_depth[row, window]
+            # no branches in these loops: half of the pixels of a triangle's rectangle are in it, which nobody can guess
+            if not texels:
+                for k in range(len(line)):
+                    dx = np.float32(left + k) - ax
+                    wb, wc = dx * b_across - b_row, c_row - dx * c_across
+                    wa = one - wb - wc
+                    near = wa * qa + wb * qb + wc * qc
+                    line[k] = max(near if min(min(wa, wb), wc) >= zero else zero, line[k])
+                continue
+            across, down = texel[0, row, window], texel[1, row, window]
+            for k in range(len(line)):
+                dx = np.float32(left + k) - ax
+                wb, wc = dx * b_across - b_row, c_row - dx * c_across
                 wa = one - wb - wc
-                if wa < zero or wb < zero or wc < zero:
-                    continue
+                inside = min(min(wa, wb), wc) >= zero
                 wa, wb, wc = wa * qa, wb * qb, wc * qc
                 near = wa + wb + wc
-                if near > inverse_depth[row, column]:
-                    inverse_depth[row, column] = near
-                    far = one / near
-                    texel[row, column, 0] = (wa * ua + wb * ub + wc * uc) * far
-                    texel[row, column, 1] = (wa * va + wb * vb + wc * vc) * far
+                far = one / near
+                column, place = (wa * ua + wb * ub + wc * uc) * far, (wa * va + wb * vb + wc * vc) * far
+                before, column_before, place_before = line[k], across[k], down[k]
+                nearer = inside and near > before
+                line[k] = near if nearer else before
+                across[k] = column if nearer else column_before
+                down[k] = place if nearer else place_before
 
 
 @kernel
@@ -150,9 +178,9 @@ def _trust(inverse_depth: Floats, skin: NDArray[np.bool_], step: np.float32, out
     for row in range(1, height - 1):
         above, here, below = inverse_depth[row - 1], inverse_depth[row], inverse_depth[row + 1]
         shows, line = skin[row], out[row]
-        for column in range(1, width - 1):
-            q = here[column]
+        for k in range(width - 2):
+            q = here[k + 1]
             limit = step * q * q
-            left, right, up, down = here[column - 1], here[column + 1], above[column], below[column]
+            left, right, up, down = here[k], here[k + 2], above[k + 1], below[k + 1]
             furthest = max(max(abs(left - q), abs(right - q)), max(abs(up - q), abs(down - q)))
-            line[column] = np.uint8(shows[column] and furthest < limit)
+            line[k + 1] = np.uint8(shows[k + 1]) & np.uint8(furthest < limit)
