@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import hashlib
 import math
-import os
-import platform
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -21,12 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ffhq_uv.compiled import built
 from ffhq_uv.networks.tiles import DEPTH, PANEL, tiles_kernel
 from ffhq_uv.networks.winograd import winograd_kernel
 
 FOLDER = Path(__file__).parent
 SOURCES = [FOLDER / "winograd.cpp", FOLDER / "tiles.cpp", FOLDER / "rgb.cpp"]
-FLAGS = ("-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-shared", "-fPIC")
 LARGEST_GROUP = 256
 """Output channels that one call computes: between transforming the input again and too little for every thread."""
 
@@ -222,33 +216,4 @@ def _threads(count: int) -> ThreadPoolExecutor:
 
 
 def _built() -> Path:
-    compiler = next(filter(None, map(shutil.which, (os.environ.get("CXX", "c++"), "g++", "clang++"))), None)
-    if compiler is None:
-        raise RuntimeError("compile: true needs a C++ compiler on a CPU; install g++ or clang++, or set compile: false")
-    version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
-    texts = [path.read_bytes() for path in (FOLDER / "vector.h", *SOURCES)]
-    key = hashlib.sha256(b"\0".join([*texts, " ".join(FLAGS).encode(), version, _processor()])).hexdigest()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ffhq_uv"
-    library = cache / f"winograd-{key[:16]}.so"
-    if not library.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as folder:  # renamed when complete: processes may build at once
-            built = Path(folder, library.name)
-            command = [compiler, *FLAGS, *map(str, SOURCES), "-o", str(built)]
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode:
-                reason = (done.stderr.strip().splitlines() or ["no reason given"])[0]
-                raise RuntimeError(f"{compiler} cannot build {SOURCES[0].name}: {reason}; set compile: false")
-            os.replace(built, library)
-    return library
-
-
-def _processor() -> bytes:
-    """What ``-march=native`` depends on."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return "".join(
-            sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})
-        ).encode()
-    except OSError:
-        return platform.processor().encode()
+    return built(SOURCES, [FOLDER / "vector.h"], "; set compile: false")
