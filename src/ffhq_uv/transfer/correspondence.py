@@ -146,13 +146,18 @@ def _build(
 
 def padded(values: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Values [K, K, C] whose entries outside are those of the nearest entry inside."""
+    return np.asarray(values.reshape(inside.size, -1)[nearest_inside(inside)].reshape(values.shape))
+
+
+def nearest_inside(inside: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Of every entry of bool [K, K] the nearest one inside, int64 [K, K], counted row by row: inside, itself."""
     # Every entry gets the label of the nearest one inside; entries inside have labels of their own.
     _, labels = cv2.distanceTransformWithLabels(
         (~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
     entry = np.zeros(labels.max() + 1, np.int64)
     entry[labels[inside]] = np.flatnonzero(inside)
-    return np.asarray(values.reshape(inside.size, -1)[entry[labels]].reshape(values.shape))
+    return np.asarray(entry[labels], np.int64)
 
 
 def _areas(corners: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ from ffhq_uv.compiled import built
 from ffhq_uv.kernel import kernel
 from ffhq_uv.transfer.correspondence import Correspondence
 from ffhq_uv.transfer.cubic import PARTS, UNIT, weights
+from ffhq_uv.transfer.padding import Padding
 
 SOURCE = Path(__file__).with_name("remap.cpp")
 BORDER = 4
@@ -37,6 +38,7 @@ class Resampler:
         self._first = (whole[..., 1] * side + whole[..., 0]).astype(np.int32)
         self._part = (part[..., 1] * PARTS + part[..., 0]).astype(np.uint16)
         self._map = np.zeros((side, side, 4), np.uint8)
+        self._pad = Padding(correspondence.inside)
 
     def __call__(self, uv_map: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The tile uint8 [S, S, 3]. Raises ValueError for a map of another size."""
@@ -51,7 +53,8 @@ class Resampler:
         side = self.size * self.factor
         moved = remapped(self._map, self._first, self._part).reshape(side, side, 3)
         if self.factor > 1:
-            return np.asarray(cv2.resize(moved, (self.size, self.size), interpolation=cv2.INTER_AREA), np.uint8)
+            moved = np.asarray(cv2.resize(moved, (self.size, self.size), interpolation=cv2.INTER_AREA), np.uint8)
+        self._pad(moved)
         return moved
 
 
