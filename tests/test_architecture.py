@@ -10,7 +10,6 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src/ffhq_uv"
 ROOT = (
     "camera",
-    "compiled",
     "config",
     "contradictions",
     "faults",

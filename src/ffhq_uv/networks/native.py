@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ffhq_uv.compiled import built
+from ffhq_uv.kernel import built
 from ffhq_uv.networks.tiles import DEPTH, PANEL, tiles_kernel
 from ffhq_uv.networks.winograd import winograd_kernel
 

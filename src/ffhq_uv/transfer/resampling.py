@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ffhq_uv.compiled import built
-from ffhq_uv.kernel import kernel
+from ffhq_uv.kernel import built, kernel
 from ffhq_uv.transfer.correspondence import Correspondence
 from ffhq_uv.transfer.cubic import PARTS, UNIT, weights
 from ffhq_uv.transfer.padding import Padding
