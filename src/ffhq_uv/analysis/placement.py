@@ -30,6 +30,7 @@ class Head:
     eyes, mouth  bool [V, H, W], see `Geometry`
     note         what to know about a sample that is fine otherwise, or None
     shape        float32 [N, 3], vertices in place of those that the coefficients make, or None
+    correction   float32 [N, 3], or None: all views have one shape, that of their mean coefficients and this
     error        float32 [V], see `Geometry`, or None: nothing is known
     """
 
@@ -43,6 +44,7 @@ class Head:
     mouth: Tensor
     note: str | None = None
     shape: Tensor | None = None
+    correction: Tensor | None = None
     error: Tensor | None = None
 
 
@@ -58,7 +60,12 @@ def place(model: MorphableModel, head: Head) -> tuple[Tensor, Tensor, Tensor]:
 
 def land(model: MorphableModel, head: Head) -> tuple[Tensor, Tensor, Tensor]:
     """What `place` returns, not clipped."""
-    shape = model.shape(head.identity, head.expression) if head.shape is None else head.shape
+    if head.shape is not None:
+        shape = head.shape
+    elif head.correction is not None:
+        shape = model.shape(head.identity.mean(0), head.expression.mean(0)) + head.correction
+    else:
+        shape = model.shape(head.identity, head.expression)
     crop, depth = project(shape, head.angle, head.translation)
     views = zip(head.alignments, crop, strict=True)
     xy = torch.stack([alignment.crop_to_image(view) for alignment, view in views])

@@ -44,16 +44,20 @@ class Refiner:
     """Refines the heads of a model."""
 
     def __init__(self, model: MorphableModel) -> None:
-        self._model = model
         self._prior = ShapeError.of(model)
+        marks = self._prior.keypoints
+        rows = (3 * marks[:, None] + torch.arange(3, device=marks.device)).flatten()
+        # the landmarks alone, since whoever places the head reads all of the bases anyway
+        self._marks = replace(
+            model, mean=model.mean[marks], identity=model.identity[rows], expression=model.expression[rows]
+        )
 
     def __call__(self, head: Head, landmarks: Floats) -> Head:
-        """A head with one ``shape`` for all its views, other poses, and the ``error`` that they are left with.
+        """A head with a ``correction`` of its shape, other poses, and the ``error`` that they are left with.
 
         landmarks   [V, 68, 2], column and row in pixels of the face; NaN in a view without: then its pose stays
         """
-        shape = self._model.shape(head.identity.mean(0), head.expression.mean(0))
-        marks = shape[self._prior.keypoints].cpu().double().numpy()
+        marks = self._marks.shape(head.identity.mean(0), head.expression.mean(0)).cpu().double().numpy()
         pixel = head.alignments[0].width / 1024
         views = _Views(
             marks,
@@ -70,7 +74,7 @@ class Refiner:
             # R = Rz Ry Rx
             angle=head.angle.new_tensor(Rotation.from_matrix(turns).as_euler("xyz")),
             translation=head.translation.new_tensor(moves),
-            shape=shape + self._prior.displacements(modes),
+            correction=self._prior.displacements(modes),
             error=head.angle.new_tensor(pixel * error),
         )
 
