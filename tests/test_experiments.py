@@ -117,17 +117,28 @@ def test_a_run_of_other_code_than_the_folders_stops(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_dvc_watches_the_networks_wherever_they_lie(project: Project) -> None:
-    (project.folder / "elsewhere").mkdir()
+def test_dvc_watches_networks_and_ffhqs_pictures_wherever_they_lie(project: Project) -> None:
+    (project.folder / "elsewhere/pictures").mkdir(parents=True)
+    picture = project.folder / "elsewhere/pictures/00000.png"
+    picture.write_bytes(b"a face")
     encoder = project.folder / "elsewhere/encoder.onnx"
     encoder.write_bytes(b"one")
     (project.folder / ".git/info/exclude").write_text("elsewhere/\n")
-    overrides = ("identity=onnx", "identity.checkpoint=elsewhere/encoder.onnx")
+    overrides = (
+        "identity=onnx",
+        "identity.checkpoint=elsewhere/encoder.onnx",
+        "source.reference_images=elsewhere/pictures",
+    )
     project.call("dvc", "exp", "run", *settings(*FEW, *overrides), "checkpoints")
     first = json.loads((project.folder / "data/checkpoints.json").read_text())
-    assert first == {"identity=onnx: encoder.onnx": hashlib.sha256(b"one").hexdigest()}
+    listed = f"00000.png {hashlib.sha256(b'a face').hexdigest()}\n".encode()
+    assert first == {
+        "identity=onnx: encoder.onnx": hashlib.sha256(b"one").hexdigest(),
+        "source.reference_images": hashlib.sha256(listed).hexdigest(),
+    }
     assert "up to date" in project.call("dvc", "repro", "checkpoints")
-    encoder.write_bytes(b"two")
-    said = project.call("dvc", "repro", "checkpoints")
-    assert "Running stage 'checkpoints'" in said
-    assert json.loads((project.folder / "data/checkpoints.json").read_text()) != first
+    for changed, name in ((encoder, "identity=onnx: encoder.onnx"), (picture, "source.reference_images")):
+        changed.write_bytes(b"another")
+        said = project.call("dvc", "repro", "checkpoints")
+        assert "Running stage 'checkpoints'" in said
+        assert json.loads((project.folder / "data/checkpoints.json").read_text())[name] != first[name]

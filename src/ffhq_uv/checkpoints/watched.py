@@ -1,7 +1,7 @@
-"""The networks' files under DVC's eyes, wherever they lie.
+"""The networks' files, and FFHQ's own pictures, under DVC's eyes, wherever they lie.
 
 DVC watches the folders ``checkpoints`` and ``data/archives``. What a configuration takes from elsewhere is linked in
-``checkpoints/own``: DVC follows links, and sees it when the file behind one changes.
+``checkpoints/own``, file by file: DVC follows links of files, and sees it when what is behind one changes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from ffhq_uv.checkpoints import needs
 from ffhq_uv.checkpoints.published import CHECKPOINTS
 from ffhq_uv.config import Config
+from ffhq_uv.formats.checksum import files_below
 from ffhq_uv.store import files
 
 FOLDER = Path("checkpoints")
@@ -20,7 +21,10 @@ OWN = FOLDER / "own"
 
 
 def watched(config: Config) -> dict[str, Path]:
-    """The networks' files that a configuration needs and that are there, by a name that is the same on any machine."""
+    """The networks' files, and the folder of pictures, that a configuration reads and that are there.
+
+    By names that are the same on any machine.
+    """
     choices, folders = needs.choices(config), needs.folders(config)
     published = (file for file in needs.published(config) if needs.chosen(file, choices))
     found = {}
@@ -28,13 +32,17 @@ def watched(config: Config) -> dict[str, Path]:
         own = os.path.isabs(file.path)
         if (own or file.folder == CHECKPOINTS) and (path := file.at(folders)).is_file():
             found[f"{', '.join(needs.chosen(file, choices))}: {path.name}" if own else file.path] = path
+    pictures = config.source.reference_images
+    if pictures is not None and pictures.is_dir():
+        found["source.reference_images"] = pictures
     return dict(sorted(found.items()))
 
 
 def link_own(config: Config) -> None:
-    """Link the files that DVC does not watch where they lie; links of other configurations go."""
+    """Link what DVC does not watch where it lies; links of other configurations go."""
     seen = [folder.resolve() for folder in (FOLDER, files.ARCHIVES)]
-    elsewhere = [path.absolute() for path in watched(config).values() if not _within(path.absolute(), seen)]
+    read = [path for found in watched(config).values() for path in (files_below(found) if found.is_dir() else [found])]
+    elsewhere = [path.absolute() for path in read if not _within(path.absolute(), seen)]
     wanted = {OWN / f"{number}-{path.name}": path for number, path in enumerate(elsewhere)}
     if OWN.is_dir():
         for link in OWN.iterdir():

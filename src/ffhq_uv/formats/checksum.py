@@ -1,4 +1,4 @@
-"""The checksum of a file, by which archives are listed and results are known to be of this input."""
+"""Checksums, by which archives are listed and results are known to be of this input."""
 
 from __future__ import annotations
 
@@ -13,3 +13,14 @@ def sha256_of(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
+
+
+def sha256_below(folder: Path) -> str:
+    """The SHA-256 of a folder's files: of a line each, in order, with its path there and its checksum."""
+    lines = (f"{path.relative_to(folder).as_posix()} {sha256_of(path)}\n" for path in files_below(folder))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def files_below(folder: Path) -> list[Path]:
+    """The files of a folder and its folders, in order."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
