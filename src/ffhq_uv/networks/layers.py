@@ -98,7 +98,9 @@ def folded(network: Network) -> Network:
     return network
 
 
-def quickened(network: Network, device: torch.device, channels: int, precision: Precision = "float32") -> Network:
+def quickened(
+    network: Network, device: torch.device, channels: int, precision: Precision = "float32", *, careful: bool = False
+) -> Network:
     """The network on its device; on a CPU with its convolutions by `Tiles`, or else some by `Winograd`.
 
     A ReLU that stands after such a convolution among its children, with nothing but what `folded` left between, goes
@@ -108,6 +110,8 @@ def quickened(network: Network, device: torch.device, channels: int, precision: 
                  costs more than it saves
     precision    of what is multiplied. Where the processor multiplies tiles, all else is float32 with bfloat16, too;
                  elsewhere the whole network is bfloat16. Its parameters' dtype is that of its inputs.
+    careful      Winograd's way where it serves before tiles, which round twice as much, and 1 x 1 convolutions, where
+                 few products average the rounding, as they are; float32 only
 
     No layer is changed where C++ cannot be built.
     """
@@ -115,6 +119,7 @@ def quickened(network: Network, device: torch.device, channels: int, precision: 
     tiles = library is not None and library.tiles
     if precision == "bfloat16" and not tiles:
         return network.to(device, torch.bfloat16)
+    careful = careful and precision == "float32"
     if library is None:
         return network.to(device)
     for module in list(network.modules()):
@@ -124,12 +129,13 @@ def quickened(network: Network, device: torch.device, channels: int, precision: 
                 continue
             after, activation = following.get(name, ("", None))
             slopes = _slopes(activation)
+            serves = suits(conv, library) and max(conv.weight.shape) <= channels
             quick: Winograd | Tiles
-            if tiles and suits_tiles(conv):
+            if serves and (careful or not tiles):
+                quick = Winograd(library, conv.weight, conv.bias, slopes)
+            elif tiles and suits_tiles(conv) and not (careful and conv.kernel_size == (1, 1)):
                 step, parts = conv.stride[0], PARTS[precision]
                 quick = Tiles(library, conv.weight, conv.bias, slopes, step=step, parts=parts)
-            elif suits(conv, library) and max(conv.weight.shape) <= channels:
-                quick = Winograd(library, conv.weight, conv.bias, slopes)
             else:
                 continue
             setattr(module, name, quick)

@@ -216,4 +216,4 @@ def _threads(count: int) -> ThreadPoolExecutor:
 
 
 def _built() -> Path:
-    return built(SOURCES, [FOLDER / "vector.h"], "; set compile: false")
+    return built(SOURCES, [FOLDER / "tiles.h", FOLDER / "vector.h"], "; set compile: false")

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "tiles.h"
 #include "vector.h"
 
 #ifdef __AMX_BF16__
@@ -132,18 +133,10 @@ static void finish(const Product &layer, const float *sums, long pixel, long cha
   }
 }
 
-struct __attribute__((packed)) Configuration {
-  uint8_t palette = 1, start = 0, unused[14] = {};
-  uint16_t bytes[16] = {};
-  uint8_t rows[16] = {};
-};
-
 // From the first to, not with, the last row and channel of the output.
 extern "C" void convolve_tiles(const Product *layer, long first_row, long last_row, long first_channel,
                                long last_channel) {
-  Configuration configuration;
-  for (long tile = 0; tile < 8; tile++) configuration.bytes[tile] = 64, configuration.rows[tile] = ROWS;
-  _tile_loadconfig(&configuration);
+  start_tiles();
   static thread_local std::vector<float> sums(BLOCK * PANEL);
   static thread_local std::vector<uint16_t> parts[2];  // kept: their pages are not faulted in anew
   Split input(*layer, parts);
@@ -168,7 +161,6 @@ extern "C" void convolve_tiles(const Product *layer, long first_row, long last_r
   _tile_release();
 }
 
-// Whether the processor has tiles and the system lets this process use them: asked once.
 extern "C" bool multiplies_tiles() {
   constexpr long REQUEST = 0x1023, TILES = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
   return syscall(SYS_arch_prctl, REQUEST, TILES) == 0;

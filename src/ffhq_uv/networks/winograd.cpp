@@ -7,9 +7,9 @@
 #include <cstring>
 #include <vector>
 
+#include "tiles.h"
 #include "vector.h"
 
-constexpr long TILES = 36;  // transformed together: a few hundred kB, in a core's second cache
 constexpr long ROWS = LANES == 16 ? 12 : 6, PANEL = 2 * LANES;  // of one product: its sums fill the registers
 
 #define UNROLLED _Pragma("GCC unroll 16") for
@@ -88,6 +88,7 @@ struct Up {
 struct Float32 {
   typedef float Number;
   static constexpr long DEPTH = 1;
+  static constexpr long TILES = 36;  // transformed together: a few hundred kB, in a core's second cache
   static void put(Number *to, Vector value) { store(to, value); }
   static Vector times(Vector sum, const Number *left, const Number *right) { return sum + *left * load(right); }
 };
@@ -96,6 +97,7 @@ struct Float32 {
 struct BFloat16 {
   typedef uint16_t Number;
   static constexpr long DEPTH = 2;  // inputs that one instruction multiplies and sums
+  static constexpr long TILES = 36;
   static void put(Number *to, Vector value) { _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh(value)); }
   static Vector times(Vector sum, const Number *left, const Number *right) {
     int pair;
@@ -105,22 +107,57 @@ struct BFloat16 {
 };
 #endif
 
-// sums [ROWS, PANEL] = left [ROWS, inputs] right [inputs / DEPTH, PANEL, DEPTH]
+// sums [TILES, PANEL] = left [TILES, inputs] right [inputs / DEPTH, PANEL, DEPTH], some ROWS of them at a time
 template <class Precision>
 static void multiply(const typename Precision::Number *left, long left_stride, const typename Precision::Number *right,
-                     float *out, long out_stride, long inputs) {
-  Vector sums[ROWS][2];
-  UNROLLED(long row = 0; row < ROWS; row++) sums[row][0] = sums[row][1] = Vector{};
-  for (long k = 0; k < inputs; k += Precision::DEPTH, right += PANEL * Precision::DEPTH)
+                     float *out, long out_stride, long inputs, long count) {
+  for (long tile = 0; tile < count; tile += ROWS) {
+    const typename Precision::Number *from = left + tile * left_stride, *with = right;
+    Vector sums[ROWS][2];
+    UNROLLED(long row = 0; row < ROWS; row++) sums[row][0] = sums[row][1] = Vector{};
+    for (long k = 0; k < inputs; k += Precision::DEPTH, with += PANEL * Precision::DEPTH)
+      UNROLLED(long row = 0; row < ROWS; row++) {
+        sums[row][0] = Precision::times(sums[row][0], from + row * left_stride + k, with);
+        sums[row][1] = Precision::times(sums[row][1], from + row * left_stride + k, with + LANES * Precision::DEPTH);
+      }
     UNROLLED(long row = 0; row < ROWS; row++) {
-      sums[row][0] = Precision::times(sums[row][0], left + row * left_stride + k, right);
-      sums[row][1] = Precision::times(sums[row][1], left + row * left_stride + k, right + LANES * Precision::DEPTH);
+      store(out + (tile + row) * out_stride, sums[row][0]);
+      store(out + (tile + row) * out_stride + LANES, sums[row][1]);
     }
-  UNROLLED(long row = 0; row < ROWS; row++) {
-    store(out + row * out_stride, sums[row][0]);
-    store(out + row * out_stride + LANES, sums[row][1]);
   }
 }
+
+#ifdef __AMX_BF16__
+// The same with tiles of bfloat16: registers 0 to 3 for sums, 4 and 5 for the left, 6 and 7 for the right
+struct Tiled : BFloat16 {
+  static constexpr long TILES = 32;
+};
+
+template <>
+void multiply<Tiled>(const uint16_t *left, long left_stride, const uint16_t *right, float *out, long out_stride,
+                     long inputs, long) {
+  const long apart = left_stride * sizeof *left, out_apart = out_stride * sizeof *out;
+  asm volatile("" ::: "memory");  // what is loaded below was written before: GCC does not know that tiles read memory
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  for (long k = 0; k < inputs; k += 32, right += 32 * PANEL) {
+    _tile_loadd(4, left + k, apart);
+    _tile_loadd(5, left + k + 16 * left_stride, apart);
+    _tile_loadd(6, right, 4 * PANEL);
+    _tile_loadd(7, right + 32, 4 * PANEL);
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+  }
+  _tile_stored(0, out, out_apart);
+  _tile_stored(1, out + 16, out_apart);
+  _tile_stored(2, out + 16 * out_stride, out_apart);
+  _tile_stored(3, out + 16 * out_stride + 16, out_apart);
+}
+#endif
 
 // ---- A layer -------------------------------------------------------------------------------------------------------
 
@@ -186,13 +223,14 @@ static void enter_tile(const Layer &layer, long top, long left, typename Precisi
     UNROLLED(long i = 0; i < PRODUCTS; i++) {
       Vector v[PRODUCTS];
       Axis::enter(half[i], v);
-      UNROLLED(long j = 0; j < PRODUCTS; j++) Precision::put(points + (i * PRODUCTS + j) * TILES * stride + c, v[j]);
+      UNROLLED(long j = 0; j < PRODUCTS; j++) 
+        Precision::put(points + (i * PRODUCTS + j) * Precision::TILES * stride + c, v[j]);
     }
   }
 }
 
 // The other way: take(row, column, channel, value) for every place of the tile of the output
-template <class Axis, class Take>
+template <class Axis, long TILES, class Take>
 static void leave_tile(const float *products, long channels, Take take) {
   constexpr long PRODUCTS = Axis::PRODUCTS, OUTPUTS = Axis::OUTPUTS;
   for (long o = 0; o < channels; o += LANES) {
@@ -216,6 +254,7 @@ template <class Axis, class Precision>
 static void convolve(const Layer &layer, long first_row, long last_row, long first_channel, long last_channel) {
   typedef typename Precision::Number Number;
   constexpr long POINTS = Axis::PRODUCTS * Axis::PRODUCTS;
+  constexpr long TILES = Precision::TILES;
   constexpr bool up = Axis::UP == 2;
   const long inputs = layer.inputs, channels = last_channel - first_channel;
   const long across = (layer.width + 3) / 4 + up;    // transposed, the last place has a tile of its own
@@ -235,13 +274,12 @@ static void convolve(const Layer &layer, long first_row, long last_row, long fir
     }
     for (long point = 0; point < POINTS; point++)
       for (long o = 0; o < channels; o += PANEL)
-        for (long tile = 0; tile < count; tile += ROWS)
-          multiply<Precision>(&points[(point * TILES + tile) * stride], stride,
-                              (const Number *)layer.kernel + (point * layer.outputs + first_channel + o) * inputs,
-                              &products[(point * TILES + tile) * channels + o], channels, inputs);
+        multiply<Precision>(&points[point * TILES * stride], stride,
+                            (const Number *)layer.kernel + (point * layer.outputs + first_channel + o) * inputs,
+                            &products[point * TILES * channels + o], channels, inputs, count);
     for (long tile = 0; tile < count; tile++) {
       const long down = (first + tile) / across, over = (first + tile) % across;
-      leave_tile<Axis>(&products[tile * channels], channels, [&](long i, long j, long o, Vector value) {
+      leave_tile<Axis, TILES>(&products[tile * channels], channels, [&](long i, long j, long o, Vector value) {
         if constexpr (up) {
           store(rows.at(8 * down + i, 8 * over + j) + o, value);
         } else {
@@ -276,5 +314,15 @@ extern "C" void convolve(const Layer *layer, bool up, [[maybe_unused]] bool bflo
 #ifdef __AVX512BF16__
   if (bfloat16) function = up ? convolve<Up, BFloat16> : convolve<Same, BFloat16>;
 #endif
+#ifdef __AMX_BF16__
+  static const bool tiles = multiplies_tiles();
+  if (bfloat16 && tiles) {
+    start_tiles();
+    function = up ? convolve<Up, Tiled> : convolve<Same, Tiled>;
+  }
+#endif
   function(*layer, first_row, last_row, first_channel, last_channel);
+#ifdef __AMX_BF16__
+  if (bfloat16 && tiles) _tile_release();
+#endif
 }
