@@ -24,8 +24,7 @@ import torch
 from PIL import Image
 
 from ffhq_uv.analysis.recorded import RecordedAnalysis
-from ffhq_uv.archive.writing import encode_png
-from ffhq_uv.formats.png import read_png
+from ffhq_uv.formats.png import encode_png, read_png
 from ffhq_uv.geometry import VIEWS
 from ffhq_uv.texture.faithful import FaithfulTexturer
 from ffhq_uv.texture.published import PublishedTexturer

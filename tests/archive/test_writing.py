@@ -34,7 +34,6 @@ from ffhq_uv.archive.writing import (
     write_bytes,
     write_zip,
 )
-from ffhq_uv.formats.png import read_png
 
 numbers = st.floats(-1e6, 1e6, width=32)
 seeds = st.integers(0, 2**32 - 1)
@@ -62,11 +61,6 @@ def test_light_comes_back_in_the_published_header(light: np.ndarray) -> None:
     assert len(content) == 164
     np.testing.assert_array_equal(decode_light(content, "x.npy"), light, strict=True)
     assert np.load(io.BytesIO(content)).shape == (1, 9, 1, 1)
-
-
-@given(hnp.arrays("u1", st.tuples(st.integers(1, 40), st.integers(1, 40), st.just(3))))
-def test_pictures_come_back(image: np.ndarray) -> None:
-    np.testing.assert_array_equal(read_png(encode_png(image), "x"), image, strict=True)
 
 
 def test_a_map_is_not_larger_than_in_pillows_default() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 
@@ -10,8 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from ffhq_uv.archive.writing import encode_png
+from ffhq_uv.formats.deflate import BLOCK, zlib_stream
 from ffhq_uv.formats.png import MAX_CHUNKS, PngError, _plain, read_png
 
 
@@ -85,3 +88,45 @@ def test_grey_and_transparent_pictures_are_read_too() -> None:
     rgba = np.random.default_rng(0).integers(0, 256, (8, 8, 4), dtype=np.uint8)
     content = cv2.imencode(".png", rgba)[1].tobytes()
     np.testing.assert_array_equal(read_png(content, "rgba.png"), rgba[..., 2::-1])
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 70), st.integers(1, 50), st.sampled_from([1, 8, 256]), st.integers(0, 2**32))
+def test_what_is_written_is_read_by_all(height: int, width: int, tones: int, seed: int) -> None:
+    picture = np.random.default_rng(seed).integers(0, tones, (height, width, 3), np.uint8)
+    content = encode_png(picture)
+    np.testing.assert_array_equal(read_png(content, "x.png"), picture)
+    np.testing.assert_array_equal(by_opencv(content), picture)
+    np.testing.assert_array_equal(np.array(Image.open(io.BytesIO(content))), picture)
+
+
+def test_a_smooth_picture_is_no_larger_than_zlibs() -> None:
+    rng = np.random.default_rng(0)
+    picture = cv2.GaussianBlur(rng.normal(128, 400, (256, 256, 3)), (0, 0), 4) + rng.normal(0, 2, (256, 256, 3))
+    picture = picture.clip(0, 255).astype(np.uint8)
+    options = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY, cv2.IMWRITE_PNG_FILTER]
+    zlibs = cv2.imencode(".png", picture, [*options, cv2.IMWRITE_PNG_FILTER_PAETH])[1]
+    assert len(encode_png(picture)) < 1.005 * len(zlibs)
+
+
+@pytest.mark.parametrize("count", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1])
+@pytest.mark.parametrize("most", [1, 3, 256])
+def test_any_bytes_come_back(count: int, most: int) -> None:
+    data = np.random.default_rng(count).integers(0, most, count).astype(np.uint8)
+    assert zlib.decompress(zlib_stream(data)) == data.tobytes()
+
+
+def test_codes_that_would_be_too_long_are_shortened() -> None:
+    """Counts that grow as Fibonacci's numbers make Huffman's deepest tree."""
+    counts = [1, 1]
+    while sum(counts) < BLOCK - counts[-1] - counts[-2]:
+        counts.append(counts[-1] + counts[-2])
+    assert len(counts) > 16
+    data = np.repeat(np.arange(len(counts), dtype=np.uint8), counts)
+    assert zlib.decompress(zlib_stream(data)) == data.tobytes()
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (4, 4, 4), (0, 4, 3)])
+def test_what_is_no_picture_is_not_written(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"a PNG needs uint8 \[H, W, 3\], not uint8"):
+        encode_png(np.zeros(shape, np.uint8))

@@ -19,11 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ffhq_uv.archive.ms_api import encode_ms_api
+from ffhq_uv.formats.png import encode_png
 from ffhq_uv.geometry import VIEWS
 
 __all__ = [
@@ -44,11 +44,6 @@ __all__ = [
     "write_tar",
     "write_uv_map",
     "write_zip",
-]
-
-PNG_OPTIONS = [
-    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY),
-    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_PAETH),
 ]
 
 PARTIAL = ".part"
@@ -154,19 +149,6 @@ def encode_light(sh: NDArray[np.float32]) -> bytes:
     buffer = io.BytesIO()
     np.lib.format.write_array(buffer, np.asarray(sh, "<f4").reshape(1, 9, 1, 1), (1, 0), allow_pickle=False)
     return buffer.getvalue()
-
-
-def encode_png(image: NDArray[np.uint8]) -> bytes:
-    """An 8-bit RGB image [H, W, 3] as PNG.
-
-    Paeth's filter and Huffman-only deflate: on UV maps ten times faster than Pillow's default and 4 % smaller.
-    """
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        raise ValueError(f"a PNG needs uint8 [H, W, 3], not {image.dtype} {list(image.shape)}")
-    written, content = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), PNG_OPTIONS)
-    if not written:
-        raise ValueError(f"{list(image.shape)} pixels cannot be written as a PNG")
-    return content.tobytes()
 
 
 def write_meta_info(path: Path, records: Mapping[str, Mapping[str, object]]) -> None:

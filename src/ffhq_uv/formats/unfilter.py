@@ -1,4 +1,4 @@
-"""The filters of PNG rows, undone (PNG specification, chapter 9): RGB pixels of 8 bits a channel."""
+"""The filters of PNG rows, undone, and Paeth's done (PNG specification, chapter 9): RGB pixels of 8 bits a channel."""
 
 from __future__ import annotations
 
@@ -92,3 +92,26 @@ def _row(kind: int, filtered: Bytes, above: Bytes, pixels: Bytes) -> None:
             guess = up if past_up <= past_corner else corner
             guess = left if (past_left <= past_up) & (past_left <= past_corner) else guess
         pixels[at] = (np.int32(filtered[at]) + guess) & 255
+
+
+@kernel
+def filter_paeth(pixels: Bytes) -> Bytes:
+    """Rows uint8 [H, 3 W] filtered by Paeth's predictor: uint8 [H, 1 + 3 W], each behind the filter's number."""
+    height, width = pixels.shape
+    rows = np.empty((height, width + 1), np.uint8)
+    rows[:, 0] = PAETH
+    nothing = np.zeros(width, np.uint8)
+    for row in range(height):
+        here, above = pixels[row], pixels[row - 1] if row else nothing
+        out = rows[row, 1:]
+        for k in range(3):
+            out[k] = here[k] - above[k]
+        value, left, up, corner, line = here[3:], here[:-3], above[3:], above[:-3], out[3:]
+        for k in range(len(line)):
+            a, b, c = np.int16(left[k]), np.int16(up[k]), np.int16(corner[k])
+            across, down = np.int16(b - c), np.int16(a - c)
+            past_left, past_up, past_corner = abs(across), abs(down), abs(np.int16(across + down))
+            guess = b if past_up <= past_corner else c
+            guess = a if (past_left <= past_up) & (past_left <= past_corner) else guess
+            line[k] = np.uint8(np.int16(value[k]) - guess)
+    return rows
