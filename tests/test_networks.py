@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ffhq_uv.analysis.resnet import resnet18, resnet50
 from ffhq_uv.networks import (
     BATCH,
     WeightsError,
@@ -183,6 +185,22 @@ def test_the_quick_layers_compute_what_the_plain_ones_do(tiles: bool, monkeypatc
     names = ["second", "third", *(["halving", "wide"] if tiles else [])]
     assert quicker == dict.fromkeys(names, Tiles if tiles else Winograd)
     torch.testing.assert_close(quick(x), plain, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("careful", [False, True])
+@pytest.mark.parametrize("make", [resnet18, resnet50])
+def test_blocks_end_by_adding_inside_of_their_convolution(make: Callable[[], nn.Module], careful: bool) -> None:
+    torch.manual_seed(0)
+    network = make().eval().requires_grad_(False)
+    for norm in network.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.running_mean.uniform_(-0.1, 0.1)
+            norm.running_var.uniform_(0.5, 2)
+    x = torch.randn(2, 3, 64, 64)
+    plain = network(x)
+    quick = quickened(folded(network), torch.device("cpu"), channels=256, careful=careful)
+    for found, expected in zip(quick(x), plain, strict=True):
+        torch.testing.assert_close(found, expected, atol=1e-4 * float(expected.abs().max()), rtol=1e-4)
 
 
 @pytest.mark.parametrize("threads", [1, 2])

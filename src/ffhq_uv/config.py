@@ -224,6 +224,7 @@ class Expression(Section):
 class Recogniser(Section):
     name: Literal["recogniser"]
     checkpoint: UserPath
+    precision: Literal["float32", "bfloat16"]
     device: str
     neutral_max: float
 
@@ -293,6 +294,7 @@ class Identity(Section):
 class ArcFace(Section):
     name: Literal["arcface"]
     checkpoint: UserPath
+    precision: Literal["float32", "bfloat16"]
     device: str
 
 

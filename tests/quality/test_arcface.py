@@ -97,3 +97,6 @@ def test_embeddings_are_unit_vectors_that_do_not_depend_on_the_batch(tmp_path: P
     torch.testing.assert_close(found.norm(dim=1), torch.ones(2))
     assert torch.equal(found[1:], embed(fronts[1:], landmarks[1:]))
     assert not torch.equal(embed(fronts[1:], landmarks[:1]), found[1:])
+    rounded = ArcFace(tmp_path / "backbone.pth", "cpu", "bfloat16")(fronts, landmarks)
+    assert rounded.dtype == torch.float32
+    assert (rounded * found).sum(1).min() > 0.999

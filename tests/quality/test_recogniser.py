@@ -56,6 +56,7 @@ def test_the_published_file_loads_whole_and_computes_what_it_says(tmp_path: Path
     torch.testing.assert_close(found.double(), expected, atol=1e-4, rtol=1e-3)
     assert torch.equal(found[1:], recognise(fronts[1:]))
     torch.testing.assert_close(recognise(fronts.flip(2)), found, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(ExpressionRecogniser(path, "cpu", "bfloat16")(fronts), found, atol=0.05, rtol=0)
 
 
 def test_the_score_is_what_neutral_leaves() -> None:

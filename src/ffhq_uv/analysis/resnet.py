@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from ffhq_uv.networks import Residual
 
-class BasicBlock(nn.Module):
+
+class BasicBlock(Residual):
     """Two 3 x 3 convolutions; the block of ResNet-18."""
 
     expansion = 1
+    last = ("conv2", "bn2")
 
     def __init__(self, inputs: int, channels: int, stride: int) -> None:
         super().__init__()
@@ -26,13 +29,14 @@ class BasicBlock(nn.Module):
         """Features [B, inputs, H, W] to [B, channels, H / stride, W / stride]."""
         identity = x if self.downsample is None else self.downsample(x)
         x = self.relu(self.bn1(self.conv1(x)))
-        return self.bn2(self.conv2(x)).add_(identity).relu_()  # type: ignore[no-any-return]
+        return self.ended(x, identity)
 
 
-class Bottleneck(nn.Module):
+class Bottleneck(Residual):
     """A 3 x 3 convolution between two 1 x 1 ones; the block of ResNet-50."""
 
     expansion = 4
+    last = ("conv3", "bn3")
 
     def __init__(self, inputs: int, channels: int, stride: int) -> None:
         super().__init__()
@@ -52,7 +56,7 @@ class Bottleneck(nn.Module):
         identity = x if self.downsample is None else self.downsample(x)
         x = self.relu1(self.bn1(self.conv1(x)))
         x = self.relu2(self.bn2(self.conv2(x)))
-        return self.bn3(self.conv3(x)).add_(identity).relu_()  # type: ignore[no-any-return]
+        return self.ended(x, identity)
 
 
 class ResNet(nn.Module):
@@ -71,7 +75,7 @@ class ResNet(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Images [B, 3, H, W] to the features of every layer, at 1/4, 1/8, 1/16 and 1/32 of the size."""
-        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.relu(self.maxpool(self.bn1(self.conv1(x))))  # the other way round as published: the same, and less
         x4 = self.layer1(x)
         x8 = self.layer2(x4)
         x16 = self.layer3(x8)

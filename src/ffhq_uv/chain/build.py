@@ -100,7 +100,7 @@ def build_expression(config: settings.Config) -> Expression:
     """The measure of expression that a configuration names."""
     section = config.expression
     if isinstance(section, settings.Recogniser):
-        recognise = ExpressionRecogniser(section.checkpoint, section.device)
+        recognise = ExpressionRecogniser(section.checkpoint, section.device, section.precision)
         return lambda fronts, geometry, recorded: expression_score(recognise(fronts)).tolist()
     if section.name == "coefficients":
         return lambda fronts, geometry, recorded: coefficient_expression(front(geometry.expression)).tolist()
@@ -110,8 +110,10 @@ def build_expression(config: settings.Config) -> Expression:
 def build_identity(config: settings.Config, analysis: Analysis | None) -> Encoder:
     """The encoder of identities that a configuration names, beside this analysis, or of pictures that none knows."""
     match config.identity:
-        case settings.ArcFace(checkpoint=checkpoint, device=device):
-            return OfAlignedFaces(build_finder(config, analysis), ArcFace(checkpoint, device))
+        case settings.ArcFace() as section:
+            return OfAlignedFaces(
+                build_finder(config, analysis), ArcFace(section.checkpoint, section.device, section.precision)
+            )
         case settings.OnnxIdentity(checkpoint=checkpoint):
             if checkpoint is None:
                 raise settings.ConfigError("identity=onnx needs a file: identity.checkpoint=PATH")

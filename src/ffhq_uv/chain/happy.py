@@ -23,7 +23,9 @@ def build_is_happy(config: settings.Config) -> IsHappy | None:
     """
     generate = build_generator(config)
     if isinstance(config.expression, settings.Recogniser):
-        recognise = ExpressionRecogniser(config.expression.checkpoint, config.expression.device)
+        recognise = ExpressionRecogniser(
+            config.expression.checkpoint, config.expression.device, config.expression.precision
+        )
 
         def recognised(codes: Tensor, ids: Sequence[str]) -> list[bool]:
             faces, _ = generate(codes[:, None], ids)

@@ -44,9 +44,12 @@ class Winograd(nn.Module):
         self.bias = nn.Buffer(torch.zeros(outputs) if bias is None else bias.detach())
         self.slopes = nn.Buffer(torch.ones(outputs) if slopes is None else slopes.detach().expand(outputs).contiguous())
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Features float32 [B, inputs, H, W] to [B, outputs, H, W], channels last in memory."""
-        return self._library.convolve(x, self.kernel, self.bias, slopes=self.slopes, around=self._around)
+    def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
+        """Features float32 [B, inputs, H, W] to [B, outputs, H, W], channels last in memory.
+
+        What is added has the shape of the result, and goes through the ReLU with it.
+        """
+        return self._library.convolve(x, self.kernel, self.bias, slopes=self.slopes, around=self._around, added=added)
 
 
 class Tiles(nn.Module):
@@ -75,13 +78,26 @@ class Tiles(nn.Module):
         self.slopes = nn.Buffer(torch.ones(outputs) if slopes is None else slopes.detach().expand(outputs).contiguous())
 
     def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
-        """Features float32 [B, inputs, H, W] to [B, outputs, H / stride, W / stride], channels last in memory.
-
-        What is added has the shape of the result, and goes through the ReLU with it.
-        """
+        """Features float32 [B, inputs, H, W] to [B, outputs, H / stride, W / stride]; for the rest see `Winograd`."""
         return self._library.convolve_tiles(
             x, self.kernel, self.bias, step=self._step, slopes=self.slopes, around=self._around, added=added
         )
+
+
+class Residual(nn.Module):
+    """A block that ends by adding to a normalised convolution, then a ReLU: of a quick convolution both are part.
+
+    last    the names of that convolution and its normalisation
+    """
+
+    last: tuple[str, str]
+
+    def ended(self, x: Tensor, added: Tensor) -> Tensor:
+        """What the block ends with, of its last convolution's input and of what is added."""
+        conv, norm = (getattr(self, name) for name in self.last)
+        if isinstance(conv, Winograd | Tiles):
+            return conv(x, added)  # type: ignore[no-any-return]
+        return norm(conv(x)).add_(added).relu_()  # type: ignore[no-any-return]
 
 
 def folded(network: Network) -> Network:
@@ -104,7 +120,8 @@ def quickened(
     """The network on its device; on a CPU with its convolutions by `Tiles`, or else some by `Winograd`.
 
     A ReLU that stands after such a convolution among its children, with nothing but what `folded` left between, goes
-    into it; only for networks that run them in that order, and each once. Outputs move by some 1e-5.
+    into it, as what `Residual` ends with; only for networks that run them in that order, and each once, and that were
+    folded. Outputs move by some 1e-5.
 
     channels     up to which Winograd's way is taken: convolutions of more see small images, where reading its kernels
                  costs more than it saves
@@ -128,7 +145,9 @@ def quickened(
             if not isinstance(conv, nn.Conv2d):
                 continue
             after, activation = following.get(name, ("", None))
-            slopes = _slopes(activation)
+            inside = _slopes(activation)
+            ends = isinstance(module, Residual) and name == module.last[0]
+            slopes = torch.zeros(1) if ends else inside
             serves = suits(conv, library) and max(conv.weight.shape) <= channels
             quick: Winograd | Tiles
             if serves and (careful or not tiles):
@@ -139,7 +158,7 @@ def quickened(
             else:
                 continue
             setattr(module, name, quick)
-            if slopes is not None:
+            if inside is not None:
                 setattr(module, after, nn.Identity())
     return network.to(device)
 

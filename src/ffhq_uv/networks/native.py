@@ -25,7 +25,7 @@ LARGEST_GROUP = 256
 """Output channels that one call computes: between transforming the input again and too little for every thread."""
 
 
-POINTERS = ("x", "styles", "kernel", "norms", "noise", "bias", "slopes", "around", "out")
+POINTERS = ("x", "styles", "kernel", "norms", "noise", "bias", "slopes", "around", "added", "out")
 
 
 class _Layer(ctypes.Structure):
@@ -79,10 +79,11 @@ class Native:
         norms: Tensor | None = None,
         noise: Tensor | None = None,
         around: Tensor | None = None,
+        added: Tensor | None = None,
         up: bool = False,
         clamp: float | None = None,
     ) -> Tensor:
-        """A layer: scale the inputs, convolve, scale the outputs, add noise and bias, leaky ReLU, clamp.
+        """A layer: scale the inputs, convolve, scale the outputs, add noise, bias and more, leaky ReLU, clamp.
 
         x           float32 [N, I, H, W], channels last in memory; H and W are multiples of 4 if ``up``
         kernel      `winograd_kernel`, float32 or bfloat16: what is multiplied; the rest is float32
@@ -92,6 +93,7 @@ class Native:
         norms       float32 [N, O]; None: 1
         noise       float32 [H, W], of twice the size if ``up``; None: 0
         around      float32 [I], what lies outside of x; None: 0
+        added       float32 like what is returned; None: 0
 
         Returns float32 [N, O, H, W], or of twice the size, channels last in memory.
         """
@@ -102,13 +104,15 @@ class Native:
         norms = x.new_ones(samples, outputs) if norms is None else norms.contiguous()
         around = x.new_zeros(inputs) if around is None else around.contiguous()
         noise = None if noise is None else noise.contiguous()
+        added = None if added is None else added.contiguous(memory_format=torch.channels_last)
         bias, slopes = bias.contiguous(), slopes.contiguous()
         out = torch.empty(samples, (1 + up) * height, (1 + up) * width, outputs).permute(0, 3, 1, 2)
         rows, group = math.ceil(height / 4) + up, min(outputs, LARGEST_GROUP)
         groups = range(0, outputs, group)
         parts = math.ceil(torch.get_num_threads() / len(groups))
         for sample in range(samples):
-            tensors = (x[sample], styles[sample], kernel, norms[sample], noise, bias, slopes, around, out[sample])
+            plus = None if added is None else added[sample]
+            tensors = (x[sample], styles[sample], kernel, norms[sample], noise, bias, slopes, around, plus, out[sample])
             sizes = (height, width, inputs, outputs, math.inf if clamp is None else clamp)
             layer = _Layer(*(None if each is None else each.data_ptr() for each in tensors), *sizes)
             _in_threads(

@@ -23,6 +23,7 @@ struct Layer {
   const float *bias;    // [outputs]
   const float *slopes;  // [outputs], of the leaky ReLU
   const float *around;  // [inputs], what lies outside of the input
+  const float *added;   // like the output, before the ReLU, or null
   float *out;           // [up * height, up * width, outputs]
   long height, width, inputs, outputs;
   float clamp;  // bound on the outputs
@@ -163,6 +164,7 @@ void multiply<Tiled>(const uint16_t *left, long left_stride, const uint16_t *rig
 
 static inline Vector finished(const Layer &layer, Vector sum, long pixel, long channel) {
   sum = load(layer.norms + channel) * sum + (layer.noise ? layer.noise[pixel] : 0) + load(layer.bias + channel);
+  if (layer.added) sum += load(layer.added + pixel * layer.outputs + channel);
   Vector below = load(layer.slopes + channel) * sum;
   sum = sum > 0 ? sum : below;
   sum = sum > layer.clamp ? layer.clamp + Vector{} : sum;

@@ -8,7 +8,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ffhq_uv.networks import folded, inference, portions, quickened, read_state, usable_device, with_weights
+from ffhq_uv.networks import (
+    Precision,
+    folded,
+    inference,
+    portions,
+    quickened,
+    read_state,
+    usable_device,
+    with_weights,
+)
 from ffhq_uv.quality.face_crop import face_crop
 
 
@@ -67,10 +76,11 @@ def layer(inputs: int, channels: int, depth: int) -> nn.Sequential:
 class ArcFace:
     """Identity embeddings. Raises FileNotFoundError or WeightsError for a file that is not usable."""
 
-    def __init__(self, path: Path, device: str) -> None:
+    def __init__(self, path: Path, device: str, precision: Precision = "float32") -> None:
         self._device = usable_device(device)
         network = folded(with_weights(IResNet50, read_state(path), path))
-        self._network = quickened(network, self._device, channels=128)
+        self._network = quickened(network, self._device, 128, precision)
+        self._dtype = next(self._network.parameters()).dtype
 
     def __call__(self, fronts: Tensor, landmarks: Tensor) -> Tensor:
         """Unit vectors float32 [B, 512] of fronts uint8 RGB [B, H, W, 3] by landmarks [B, 5, 2] (column, row).
@@ -83,4 +93,4 @@ class ArcFace:
 
     def _some(self, faces: Tensor, landmarks: Tensor) -> Tensor:
         crops = torch.stack([face_crop(face, points) for face, points in zip(faces, landmarks, strict=True)])
-        return functional.normalize(self._network(crops.permute(0, 3, 1, 2) / 127.5 - 1))
+        return functional.normalize(self._network((crops.permute(0, 3, 1, 2) / 127.5 - 1).to(self._dtype)).float())

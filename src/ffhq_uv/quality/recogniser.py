@@ -10,7 +10,16 @@ import torch
 from scipy import ndimage
 from torch import Tensor, nn
 
-from ffhq_uv.networks import folded, inference, portions, quickened, read_state, usable_device, with_weights
+from ffhq_uv.networks import (
+    Precision,
+    folded,
+    inference,
+    portions,
+    quickened,
+    read_state,
+    usable_device,
+    with_weights,
+)
 from ffhq_uv.quality.bs_error import LUMA
 
 LABELS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -49,10 +58,11 @@ class ExpressionRecogniser:
     Raises FileNotFoundError or WeightsError for a file that is not usable.
     """
 
-    def __init__(self, path: Path, device: str) -> None:
+    def __init__(self, path: Path, device: str, precision: Precision = "float32") -> None:
         self._device = usable_device(device)
         network = folded(with_weights(VGG19, read_state(path, "net"), path))
-        self._network = quickened(network, self._device, channels=128)
+        self._network = quickened(network, self._device, 128, precision)
+        self._dtype = next(self._network.parameters()).dtype
 
     def __call__(self, fronts: Tensor) -> Tensor:
         """Probabilities float32 [B, 7] in the order of `LABELS`, of fronts uint8 RGB [B, H, W, 3]."""
@@ -61,7 +71,7 @@ class ExpressionRecogniser:
 
     def _some(self, faces: Tensor) -> Tensor:
         small = (grey_thumbnail(faces) / 255).float()[:, None].expand(-1, 3, -1, -1)
-        scores: Tensor = self._network(torch.cat([small, small.flip(3)]))
+        scores: Tensor = self._network(torch.cat([small, small.flip(3)]).to(self._dtype)).float()
         return scores.reshape(2, len(faces), len(LABELS)).mean(0).softmax(1)
 
 
