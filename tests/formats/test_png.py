@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ffhq_uv.archive.writing import encode_png
-from ffhq_uv.formats.deflate import BLOCK, zlib_stream
 from ffhq_uv.formats.png import MAX_CHUNKS, PngError, _plain, read_png
 
 
@@ -107,23 +106,6 @@ def test_a_smooth_picture_is_no_larger_than_zlibs() -> None:
     options = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY, cv2.IMWRITE_PNG_FILTER]
     zlibs = cv2.imencode(".png", picture, [*options, cv2.IMWRITE_PNG_FILTER_PAETH])[1]
     assert len(encode_png(picture)) < 1.005 * len(zlibs)
-
-
-@pytest.mark.parametrize("count", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1])
-@pytest.mark.parametrize("most", [1, 3, 256])
-def test_any_bytes_come_back(count: int, most: int) -> None:
-    data = np.random.default_rng(count).integers(0, most, count).astype(np.uint8)
-    assert zlib.decompress(zlib_stream(data)) == data.tobytes()
-
-
-def test_codes_that_would_be_too_long_are_shortened() -> None:
-    """Counts that grow as Fibonacci's numbers make Huffman's deepest tree."""
-    counts = [1, 1]
-    while sum(counts) < BLOCK - counts[-1] - counts[-2]:
-        counts.append(counts[-1] + counts[-2])
-    assert len(counts) > 16
-    data = np.repeat(np.arange(len(counts), dtype=np.uint8), counts)
-    assert zlib.decompress(zlib_stream(data)) == data.tobytes()
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (4, 4, 4), (0, 4, 3)])

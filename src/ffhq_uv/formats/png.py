@@ -13,6 +13,7 @@ import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
 from PIL import Image
+from zlib_ng import zlib_ng
 
 from ffhq_uv.formats.looks import looks_like
 
@@ -130,17 +131,19 @@ def _chunk_count(data: bytes) -> int:
 def encode_png(image: NDArray[np.uint8]) -> bytes:
     """An 8-bit RGB image [H, W, 3] as PNG.
 
-    Paeth's filter and Huffman codes alone: on UV maps 4 % smaller than Pillow's default, and written far faster.
+    Paeth's filter and Huffman codes alone: on UV maps 4 % smaller than Pillow's default, and written far faster. ISA-L
+    is as fast, and its files are 16 % larger.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise ValueError(f"a PNG needs uint8 [H, W, 3], not {image.dtype} {list(image.shape)}")
-    from ffhq_uv.formats.deflate import zlib_stream  # numba, see `_plain`
-    from ffhq_uv.formats.unfilter import filter_paeth
+    from ffhq_uv.formats.unfilter import filter_paeth  # numba, see `_plain`
 
     height, width = image.shape[:2]
     rows = filter_paeth(np.ascontiguousarray(image).reshape(height, 3 * width))
     header = struct.pack(">II", width, height) + _PLAIN_RGB
-    return _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib_stream(rows.reshape(-1))) + _END
+    packer = zlib_ng.compressobj(1, memLevel=9, strategy=zlib_ng.Z_HUFFMAN_ONLY)
+    packed = packer.compress(rows.data) + packer.flush()
+    return _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", packed) + _END
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
