@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from ffhq_uv.archive.writing import (
     encode_view_latent,
@@ -70,10 +71,12 @@ def rows(count: int) -> list[dict[str, object]]:
     ]
 
 
-def write_run(folder: Path, count: int = 20) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Write the data set and the reports of a run below a folder; id -> its map and its codes."""
+def write_run(
+    folder: Path, count: int = 20, data: str = "ffhq-uv-interpolate"
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Write a data set and the reports of a run below a folder; id -> its map and its codes."""
     rng = np.random.default_rng(0)
-    out = folder / "data/ffhq-uv-interpolate"
+    out = folder / "data" / data
     samples = {}
     for row in rows(count):
         uv_map = rng.integers(0, 256, (SIZE, SIZE, 3), np.uint8)
@@ -88,7 +91,10 @@ def write_run(folder: Path, count: int = 20) -> dict[str, tuple[np.ndarray, np.n
         ),
     )
     write_meta_info(out / "meta-info.json", {id: {"Age": 1.0, "Beard": 0.0, "Gender": 1} for id in samples})
-    write_metadata(out, rows(count))
+    if data == "ffhq-uv":
+        write_tables(folder, count)
+    else:
+        write_metadata(out, rows(count))
     (folder / "reports").mkdir(parents=True)
     for name, report in REPORTS.items():
         (folder / f"reports/{name}.json").write_text(json.dumps(report))
@@ -99,3 +105,25 @@ def write_run(folder: Path, count: int = 20) -> dict[str, tuple[np.ndarray, np.n
         "    outs:\n    - path: data/ffhq-uv-interpolate\n      md5: 0123.dir\n"
     )
     return samples
+
+
+def write_tables(folder: Path, count: int) -> None:
+    """Write what `normalise`, `measure` and `classify` say of people; of one more, that it could not be measured."""
+    known = pl.DataFrame(rows(count), infer_schema_length=None).drop("skin_tone_class", "category")
+    failed = pl.DataFrame({"id": f"{count:06d}", "reason": "error: no face"})
+    attributes = ("gender", "age", "beard")
+    samples = pl.concat([known.select("id", *attributes), failed.select("id")], how="diagonal")
+    measured = known.drop(attributes).with_columns(
+        pl.lit(None, pl.String).alias("reason"), pl.lit([0.5]).alias("identity"), pl.col("light").cast(pl.Float64)
+    )
+    sorted_ = known.select("id", pl.lit("male/18-60/beard").alias("fine"))
+    merged = pl.when(pl.int_range(count) == 1).then(None).otherwise("fine").alias("category")
+    tables = {
+        "samples": samples,
+        "measurements": pl.concat([measured, failed], how="diagonal"),
+        "categories": sorted_.with_columns(merged).filter(pl.int_range(count) != 2),
+    }
+    for name, table in tables.items():
+        table.write_parquet(folder / f"data/{name}.parquet")
+    (folder / "data/normalised").mkdir()
+    (folder / "data/normalised/ffhq-uv.npy").touch()

@@ -18,6 +18,7 @@ import pytest
 from tests.small_run import SMALL, inside, run
 from tests.stages.interrupting import start
 
+from ffhq_uv import FaceTextures
 from ffhq_uv.__main__ import main
 from ffhq_uv.archive.catalogue import catalogue
 from ffhq_uv.store.codes import stored, whole
@@ -195,3 +196,18 @@ def test_a_flow_that_is_missing_is_named(project: Path, capsys: pytest.CaptureFi
     said = capsys.readouterr().err
     assert "modellarge10k.pt (for normalise=published)" in said
     assert "Traceback" not in said
+
+
+def test_the_data_set_made_is_published(normalised: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("pyarrow", reason="the extra publish is not installed")
+    made = sorted(path.stem for path in (normalised / "data/ffhq-uv/uv-maps/000").iterdir())
+    with inside(normalised):
+        assert main(["publish", f"out={tmp_path}", "data=ffhq-uv", "engine=serial", *FEW]) == 0
+    assert f"FFHQ-UV (studio), {len(made)} samples" in capsys.readouterr().out
+    faces = FaceTextures(tmp_path)
+    assert list(faces.ids) == made
+    plain = FaceTextures(normalised / "data/ffhq-uv")
+    for row in range(len(made)):
+        np.testing.assert_array_equal(faces[row]["image"], plain[row]["image"])
+        np.testing.assert_array_equal(faces[row]["codes"], plain[row]["codes"])
+        assert faces[row]["age"] == pytest.approx(plain[row]["Age"] if "Age" in plain[row] else plain[row]["age"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.small_run import SMALL, inside
+from tests.texture.glb import read_glb
 
 from ffhq_uv import FaceTextures
 from ffhq_uv.__main__ import main
@@ -29,3 +30,17 @@ def test_a_run_is_published_with_its_fitted_heads(
     found = FaceTextures(small_run / "data/ffhq-uv-interpolate")
     np.testing.assert_array_equal(faces[5]["image"].numpy(), found[5]["image"].numpy())
     assert faces[5]["category"] == found[5]["category"]
+
+
+@pytest.mark.slow
+def test_heads_are_published_as_meshes_with_their_maps(small_run: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="the extra publish is not installed")
+    with inside(small_run):
+        assert main(["publish", f"out={tmp_path}", "heads=glb", "engine=serial", *SMALL]) == 0
+        mean = load_mesh(Path("data/archives/topo_assets"))
+    faces = FaceTextures(tmp_path)
+    assert len(read_glb(faces[3]["mesh"]).triangles) == len(mean.triangles)
+    assert len({faces[row]["mesh"] for row in range(5)}) == 5
+    datasets = pytest.importorskip("datasets", reason="the extra dev is not installed")
+    streamed = datasets.load_dataset(str(tmp_path), split="train", streaming=True)
+    assert isinstance(streamed.features["mesh"], datasets.Mesh)

@@ -17,6 +17,7 @@ from ffhq_uv.page.data import Bound, Choice, Column, Criterion, DataSet, Group
 from ffhq_uv.quality.tone_class import CLASSES, ita_class
 from ffhq_uv.selection import filter
 from ffhq_uv.store import files
+from ffhq_uv.store.categories import categories
 
 COLUMNS = (
     Column("bs_error", "BS error", "grey levels", 3),
@@ -96,7 +97,7 @@ def source_rows() -> Rows:
     files.read_table(files.BOUNDS)
     index = files.read_table(files.SAMPLES).with_row_index("row").drop("reason")
     table = files.read_table(files.MEASUREMENTS).drop("identity").join(index, on="id", how="left")
-    table = table.join(_categories(), on="id", how="left").sort("id")
+    table = table.join(categories(), on="id", how="left").sort("id")
     paths = [
         [name for name in (uv_map, *(latents or ())) if name]
         for uv_map, latents in table.select("uv_map", "latents").iter_rows()
@@ -105,15 +106,6 @@ def source_rows() -> Rows:
     maps = table["uv_map"].to_list()
     none: list[list[tuple[str, float]]] = [[] for _ in maps]
     return Rows("source", "Source", words, table, files.ARCHIVES, maps, table["row"].to_list(), paths, none)
-
-
-def _categories() -> pl.DataFrame:
-    """id and category of the source's samples, also of those dropped where theirs exists; nothing before `classify`."""
-    if not files.CATEGORIES.exists():
-        return pl.DataFrame(schema={"id": pl.String, "category": pl.String})
-    table = files.read_table(files.CATEGORIES)
-    merged = table.drop_nulls("category").select("fine", "category").unique()
-    return table.select("id", "fine").join(merged, on="fine").select("id", "category")
 
 
 def new_rows(config: Config) -> list[Rows]:

@@ -14,7 +14,12 @@ from ffhq_uv.publish.terms import licence, terms
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 """The Hub's size categories: below so many samples."""
 
-ROWS = {"reference": "FFHQ", "ffhq_uv": "FFHQ-UV", "kept": "FFHQ-UV, kept by the filter", "ffhq_uv_interpolate": "this"}
+ROWS = {
+    "reference": "FFHQ",
+    "ffhq_uv": "FFHQ-UV",
+    "kept": "FFHQ-UV, kept by the filter",
+    "ffhq_uv_interpolate": "FFHQ-UV-Interpolate",
+}
 """Rows of the quality table, by their keys in reports/quality.json."""
 
 
@@ -91,19 +96,28 @@ def _body(facts: Facts, columns: Mapping[str, tuple[str, str]]) -> Iterable[str]
         yield (
             f"Of {found['in']:,} samples {found['kept']:,} were kept, {found['dropped']:,} dropped, "
             f"{found['failed']:,} failed.\n"
+            + (
+                ""
+                if facts.interpolated
+                else "They are all in this data set: FFHQ-UV-Interpolate is made from the kept.\n"
+            )
         )
         yield from _table(["criterion", "dropped", "samples"], statements.dropped(facts))
     made = facts.report("extract")
-    if made:
+    if made and facts.interpolated:
         yield (
             f"\nOf {made['tried']:,} new samples that were tried, {made['rejected']:,} broke the same bounds and "
             f"{made['failed']:,} failed; {made['made']:,} of {made['asked']:,} were made."
         )
     yield "\n## Who is in it\n"
     for by, table in facts.report("categories").items():
+        here = ["here"] if facts.interpolated else []
         yield from _table(
-            [by.replace("_", " "), "source", "kept", "share kept", "here"],
-            ((name, r["source"], r["kept"], f"{100 * r['kept_share']:.1f} %", r["made"]) for name, r in table.items()),
+            [by.replace("_", " "), "source" if here else "here", "kept", "share kept", *here],
+            (
+                (name, r["source"], r["kept"], f"{100 * r['kept_share']:.1f} %", *([r["made"]] if here else []))
+                for name, r in table.items()
+            ),
         )
         yield ""
     yield "## Limits\n"
@@ -131,7 +145,10 @@ def _quality(facts: Facts) -> Iterable[str]:
     rows = []
     for key, title in ROWS.items():
         if row := quality.get(key):
-            rows.append((title, f"{row['samples']:,}", _cell(row, "id_std_percent", " %"), _cell(row, "bs_error", "")))
+            this = " (this)" if title == facts.name else ""
+            rows.append(
+                (title + this, f"{row['samples']:,}", _cell(row, "id_std_percent", " %"), _cell(row, "bs_error", ""))
+            )
     yield from _table(["data set", "samples", "ID std", "BS error"], rows)
 
 

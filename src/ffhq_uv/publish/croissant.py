@@ -54,8 +54,14 @@ CONTEXT: dict[str, Any] = {
     **{name: f"cr:{name}" for name in (*_TERMS, *_MORE, *_LAST)},
 }
 
-TYPES = {"string": "sc:Text", "int64": "sc:Integer", "double": "sc:Float", "image": "sc:ImageObject"}
-"""Croissant's types of columns; lists of numbers are floats."""
+TYPES = {
+    "string": "sc:Text",
+    "int64": "sc:Integer",
+    "double": "sc:Float",
+    "image": "sc:ImageObject",
+    "list": "sc:Float",
+}
+"""Croissant's types of columns; lists of numbers are floats. It has none for meshes, which are left out."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +138,7 @@ def _records(columns: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
         "@id": "samples",
         "name": "samples",
         "key": {"@id": "samples/id"},
-        "field": [_field(name, type, meaning) for name, (type, meaning) in columns.items()],
+        "field": [_field(name, type, meaning) for name, (type, meaning) in columns.items() if type in TYPES],
     }
 
 
@@ -145,7 +151,7 @@ def _field(name: str, type: str, meaning: str) -> dict[str, Any]:
         "@id": f"samples/{name}",
         "name": name,
         "description": meaning,
-        "dataType": TYPES.get(type, "sc:Float"),
+        "dataType": TYPES[type],
         "source": source,
     }
     return found | ({"repeated": True} if type == "list" else {})

@@ -12,6 +12,7 @@ class Facts:
     """What the card, the Croissant file and the citation are made of.
 
     name          of the data set
+    interpolated  whether its people are mixtures; else they are photographed people, normalised
     studio        whether everybody in it was drawn by the studio: no FFHQ, no StyleGAN2, no real person
     samples       that are published
     map_size      side of the maps, texels
@@ -23,6 +24,7 @@ class Facts:
     """
 
     name: str
+    interpolated: bool
     studio: bool
     samples: int
     map_size: int

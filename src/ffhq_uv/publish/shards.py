@@ -31,14 +31,16 @@ class Columns:
     """The columns beside image and codes: name -> ``string``, ``int64`` or ``double``; and the heads' vertices.
 
     heads    number of vertices of a head, or None: without
+    meshes   whether heads are there as GLB
     """
 
     plain: Mapping[str, str]
     heads: int | None = None
+    meshes: bool = False
 
     def schema(self, key: str) -> pa.Schema:
         """The schema, with the features that `datasets` reads, and what the shard was made from."""
-        fields = [pa.field("id", pa.string()), pa.field("image", _IMAGE), pa.field("codes", _nested(pa.float32(), 3))]
+        fields = [pa.field("id", pa.string()), pa.field("image", _FILE), pa.field("codes", _nested(pa.float32(), 3))]
         features: dict[str, Any] = {
             "id": {"dtype": "string", "_type": "Value"},
             "image": {"_type": "Image"},
@@ -50,20 +52,24 @@ class Columns:
         if self.heads is not None:
             fields.append(pa.field("head", _nested(pa.float16(), 2)))
             features["head"] = {"shape": [self.heads, 3], "dtype": "float16", "_type": "Array2D"}
+        if self.meshes:
+            fields.append(pa.field("mesh", _FILE))
+            features["mesh"] = {"_type": "Mesh"}
         described = json.dumps({"info": {"features": features}})
         return pa.schema(fields, {b"huggingface": described.encode(), KEY: key.encode()})
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A sample's picture, codes float32 [3, 18, 512], and head float16 [N, 3] or None."""
+    """A sample's picture, codes float32 [3, 18, 512], and its head, float16 [N, 3] or a GLB's bytes, or None."""
 
     image: bytes
     codes: NDArray[np.float32]
     head: NDArray[np.float16] | None = None
+    mesh: bytes | None = None
 
 
-_IMAGE = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
+_FILE = pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
 
 
 def shard_sizes(samples: int, total_bytes: int, shard_bytes: int = SHARD_BYTES) -> list[int]:
@@ -112,7 +118,7 @@ def write_shard(
             images = [{"bytes": s.image, "path": f"{id}{suffix}"} for id, s in zip(ids, samples, strict=True)]
             arrays = [
                 pa.array(ids, pa.string()),
-                pa.array(images, _IMAGE),
+                pa.array(images, _FILE),
                 _lists(np.stack([sample.codes for sample in samples]), pa.float32()),
                 *(pa.array([row[name] for row in part], schema.field(name).type) for name in columns.plain),
             ]
@@ -120,6 +126,12 @@ def write_shard(
                 blank = np.full((columns.heads, 3), np.nan, np.float16)
                 heads = np.stack([blank if sample.head is None else sample.head for sample in samples])
                 arrays.append(_lists(heads, pa.float16()))
+            if columns.meshes:
+                meshes = [
+                    None if sample.mesh is None else {"bytes": sample.mesh, "path": f"{id}.glb"}
+                    for id, sample in zip(ids, samples, strict=True)
+                ]
+                arrays.append(pa.array(meshes, _FILE))
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=GROUP)
 
 

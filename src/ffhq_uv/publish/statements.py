@@ -26,6 +26,12 @@ def how_made(facts: Facts) -> str:
     """In a paragraph: which rooms, which seed, how many samples of what."""
     method, parents = (facts.parameters["interpolate"].get(name) for name in ("method", "parents"))
     drawn = GENERATORS.get(facts.chosen("generator"), facts.chosen("generator"))
+    if not facts.interpolated:
+        return (
+            f"The latent codes of photographed people were turned to three views, evenly lit and made neutral "
+            f"(normalise={facts.chosen('normalise')}), {drawn} drew three faces of each, and the texture was extracted "
+            f"from them (analysis={facts.chosen('analysis')}, texture={facts.chosen('texture')}). Seed {facts.seed}."
+        )
     return (
         f"Unevenly lit, hidden and smiling faces were filtered out of a source data set, the rest was sorted into "
         f"categories by gender, age and beard, the latent codes of {parents} people of a category were mixed "
@@ -39,7 +45,13 @@ def limitations(facts: Facts) -> list[str]:
     found = []
     quality = facts.report("quality")
     ours, source = quality.get("ffhq_uv_interpolate"), quality.get("ffhq_uv")
-    if ours and source:
+    if not facts.interpolated and source:
+        found.append(
+            f"Less diverse than the photographs: ID std {_interval(source, 'id_std_percent', ' %')} of theirs "
+            f"(encoder: {quality.get('encoder')})."
+        )
+        found.append(f"Light is not even everywhere: BS error {_interval(source, 'bs_error', '')} grey levels.")
+    elif ours and source:
         found.append(
             f"Less diverse than its source: ID std {_interval(ours, 'id_std_percent', ' %')} of the reference's, the "
             f"source has {_interval(source, 'id_std_percent', ' %')} (encoder: {quality.get('encoder')})."
@@ -64,6 +76,12 @@ def biases(facts: Facts) -> list[str]:
     for by, table in facts.report("categories").items():
         made = sum(row["made"] for row in table.values()) or 1
         source = sum(row["source"] for row in table.values()) or 1
+        if not facts.interpolated:
+            shares = ", ".join(
+                f"{name} {100 * row['source'] / source:.1f} %" for name, row in table.items() if row["source"]
+            )
+            found.append(f"By {by.replace('_', ' ')}: {shares}.")
+            continue
         shares = ", ".join(
             f"{name} {100 * row['made'] / made:.1f} % (source {100 * row['source'] / source:.1f} %)"
             for name, row in table.items()
@@ -95,18 +113,24 @@ def sensitive(facts: Facts) -> str:
     """On personal and sensitive information."""
     if facts.studio:
         return "None: no real person is in it. Gender, age and skin tone are parameters of drawn people."
-    return (
+    origin = (
         "Faces are synthetic mixtures of inverted FFHQ photographs; parents and FFHQ indices are not published. "
-        "Gender, age and beard were detected on synthetic faces and are not those of a person. Skin tone is measured "
-        "on the map."
+        if facts.interpolated
+        else "Faces are synthetic, but each was made from the inversion of one FFHQ photograph and may resemble the "
+        "person in it; FFHQ indices are not published. "
+    )
+    return (
+        f"{origin}Gender, age and beard were detected on synthetic faces and are not those of a person. "
+        "Skin tone is measured on the map."
     )
 
 
 def social_impact(facts: Facts) -> str:
     """On what the data set may do to people."""
     tones = facts.report("categories").get("skin_tone", {})
-    made = sum(row["made"] for row in tones.values()) or 1
-    dark = sum(row["made"] for name, row in tones.items() if name in ("brown", "dark"))
+    counted = "made" if facts.interpolated else "source"
+    made = sum(row[counted] for row in tones.values()) or 1
+    dark = sum(row[counted] for name, row in tones.items() if name in ("brown", "dark"))
     measured = f" Here {100 * dark / made:.1f} % of the samples are brown or dark." if tones else ""
     return (
         "Methods trained on it may work less well for those whom it shows less often; look at the shares by skin tone "

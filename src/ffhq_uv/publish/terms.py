@@ -18,8 +18,8 @@ PUBLISHED = (
     "the stricter ones are recommended.",
     "Age, gender, beard and smile were detected by the Microsoft Face API on synthetic faces: for research only, not "
     "for commercial use; they may be wrong and say nothing about any person.",
-    "Do not look for correspondences between these samples and photographs or people: the parents of the samples are "
-    "not published, and recognition of real people is out of scope.",
+    "Do not look for correspondences between these samples and photographs or people: none is published here, and "
+    "recognition of real people is out of scope.",
 )
 
 

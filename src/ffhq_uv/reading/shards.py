@@ -12,7 +12,7 @@ import polars as pl
 
 from ffhq_uv.reading.table import values, without_gaps
 
-LARGE = ("image", "codes", "head")
+LARGE = ("image", "codes", "head", "mesh")
 """Columns that are read when they are asked for, with the row group that holds them."""
 
 
@@ -47,7 +47,8 @@ class Shards:
             part, place = self._group(group, large), row - self._starts[group]
             for name in large:
                 column = part.column(name).chunk(0)
-                found[name] = column.field("bytes")[place].as_py() if name == "image" else _array(column, place)
+                is_file = name in ("image", "mesh")
+                found[name] = (column.field("bytes")[place].as_py() or b"") if is_file else _array(column, place)
         return found
 
     def _group(self, group: int, columns: list[str]) -> Any:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import polars.selectors as cs
 import torch
 from numpy.typing import NDArray
 
@@ -25,11 +24,11 @@ from ffhq_uv.archive.writing import (
     write_uv_map,
 )
 from ffhq_uv.chain.chain import SCHEMA, Sample, build
+from ffhq_uv.chain.metadata import metadata
 from ffhq_uv.chain.redetect import DETECTED, build_redetector
 from ffhq_uv.checkpoints.needs import check
 from ffhq_uv.config import Config, ConfigError
 from ffhq_uv.figures.contact_sheet import contact_sheet
-from ffhq_uv.quality.tone_class import ita_class
 from ffhq_uv.selection.filter import Criterion, hold, summarise
 from ffhq_uv.selection.gate import replace_lost
 from ffhq_uv.selection.mix import Codes, Method, mix
@@ -235,14 +234,6 @@ def _meta_info(made: pl.DataFrame, with_parents: bool) -> dict[str, dict[str, An
             record |= {"Parents": row["parents"], "Weights": row["weights"]}
         records[row["id"]] = record
     return records
-
-
-def metadata(made: pl.DataFrame, measurements: pl.DataFrame) -> pl.DataFrame:
-    """Of the samples made, by id: what ``metadata.jsonl`` says, but where the map lies. Without embeddings."""
-    measured = measurements.drop("identity", "reason").with_columns(cs.float().fill_nan(None))
-    table = made.select("id", "gender", "age", "beard", "category").join(measured, on="id", how="left").sort("id")
-    tone = pl.col("skin_tone").map_elements(ita_class, pl.String)
-    return table.with_columns(tone.alias("skin_tone_class"))
 
 
 def _picture(work: Work, shown: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""publish: the new data set for others to load, cite and trust: Parquet shards, data card, Croissant, checksums."""
+"""publish: a data set for others to load, cite and trust: Parquet shards, data card, Croissant, checksums."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import cv2
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from pydantic import Field
 
 from ffhq_uv import config as settings
@@ -21,6 +22,7 @@ from ffhq_uv.archive.latents import decode_latent
 from ffhq_uv.archive.limits import Limits
 from ffhq_uv.archive.writing import METADATA, remove_partial_files, sample_files, write_bytes
 from ffhq_uv.chain.heads import fitted_heads
+from ffhq_uv.chain.metadata import metadata
 from ffhq_uv.command.words import Words as Declared
 from ffhq_uv.engine import Engine
 from ffhq_uv.engine.serial import SERIAL
@@ -38,7 +40,10 @@ from ffhq_uv.shards.engines import build_engine
 from ffhq_uv.shards.progress import progress
 from ffhq_uv.shards.provenance import begin_run
 from ffhq_uv.store import files
+from ffhq_uv.store.categories import categories
 from ffhq_uv.store.limits import limits
+from ffhq_uv.texture.compact_glb import compact_glb
+from ffhq_uv.texture.mesh import Mesh
 from ffhq_uv.texture.topology import load_mesh
 from ffhq_uv.tools.transfer import encode
 
@@ -47,9 +52,9 @@ if TYPE_CHECKING:  # pyarrow is an extra: imported when a data set is published
 
 PLAIN = {
     "gender": ("int64", "1 male, 0 female"),
-    "age": ("double", "years, the parents' weighted mean"),
-    "beard": ("double", "0..1, the parents' weighted mean"),
-    "category": ("string", "the category whose people were mixed"),
+    "age": ("double", "years"),
+    "beard": ("double", "0..1"),
+    "category": ("string", "by gender, age and beard; null: too few were alike"),
     "skin_tone": ("double", "ITA of the map, degrees: higher is lighter"),
     "skin_tone_class": ("string", "the ITA's class"),
     "bs_error": ("double", "brightness asymmetry of the map, grey levels"),
@@ -61,24 +66,48 @@ PLAIN = {
 }
 """Columns beside id, image and codes: type and meaning."""
 
+MIXED = {
+    "age": ("double", "years, the parents' weighted mean"),
+    "beard": ("double", "0..1, the parents' weighted mean"),
+    "category": ("string", "the category whose people were mixed"),
+}
+"""What these mean where people are mixtures."""
+
 MEANINGS = {
     "id": ("string", "six digits"),
     "image": ("image", "the UV map, RGB"),
     "codes": ("list", "W+ codes of the left, front and right face, float32 [3, 18, 512]"),
 }
-HEAD = {
-    "head": ("list", "vertices of the head fitted to the front face, float16 [N, 3], about 10 cm a unit; NaN: none")
+HEADS: dict[bool | str, dict[str, tuple[str, str]]] = {
+    False: {},
+    True: {
+        "head": ("list", "vertices of the head fitted to the front face, float16 [N, 3], about 10 cm a unit; NaN: none")
+    },
+    "glb": {"mesh": ("mesh", "the head fitted to the front face with the map on it, GLB; null: none")},
 }
+"""Columns of heads, by what is asked for."""
 REPORTS = ("quality", "filter", "categories", "extract")
-NAME = "FFHQ-UV-Interpolate"
+NAMES = {files.INTERPOLATED: "FFHQ-UV-Interpolate", files.DATA_SET: "FFHQ-UV"}
+"""What the data sets are called, by where they lie."""
 
 
 class Words(Declared):
     """What the tool is told."""
 
     out: Path = Field(description="folder for the data set; shards that are there and whole stay")
+    data: Literal["ffhq-uv-interpolate", "ffhq-uv"] = Field(
+        "ffhq-uv-interpolate",
+        description="data set: ffhq-uv-interpolate, or ffhq-uv, where it was made from photographs (normalise)",
+    )
     maps: Literal["png", "webp"] = Field("png", description="png, as they are, or webp without loss: a quarter smaller")
-    heads: bool = Field(False, description="also the head that the analysis fits to each sample's faces (false)")
+    heads: bool | Literal["glb"] = Field(
+        False, description="also each sample's fitted head: true, its vertices; glb, a mesh with the map (false)"
+    )
+
+    @property
+    def root(self) -> Path:
+        """Where the data set lies."""
+        return files.INTERPOLATED if self.data == files.INTERPOLATED.name else files.DATA_SET
 
 
 def run(words: Words, config: settings.Config) -> None:
@@ -92,22 +121,22 @@ def run(words: Words, config: settings.Config) -> None:
 def publish(words: Words, config: settings.Config) -> list[str]:
     """Write the data set to a folder, or what is missing of it, and read it back; what was done, in words.
 
-    Raises FileNotFoundError before the stage extract ran, NotPublished where the folder does not hold what it should.
+    Raises FileNotFoundError before its stage ran, NotPublished where the folder does not hold what it should.
     """
     from ffhq_uv.publish.shards import Columns
     from ffhq_uv.publish.validation import SUMS, published_files, validate
 
-    table = published_rows()
-    first = sample_files(files.INTERPOLATED, table["id"][0])[0]
+    table = published_rows(words.root)
+    first = sample_files(words.root, table["id"][0])[0]
     map_size = len(read_png(first.read_bytes(), str(first)))
-    mesh = load_mesh(files.TOPO_ASSETS) if words.heads else None
-    columns = Columns({name: type for name, (type, _) in PLAIN.items()}, None if mesh is None else len(mesh.vertices))
-    facts = gather(config, len(table), map_size, columns.heads)
+    heads = len(load_mesh(files.TOPO_ASSETS).vertices) if words.heads is True else None
+    columns = Columns({name: type for name, (type, _) in PLAIN.items()}, heads, meshes=words.heads == "glb")
+    facts = gather(words.root, config, len(table), map_size, columns.heads)
     words.out.mkdir(parents=True, exist_ok=True)
     remove_partial_files(words.out)
     made, there = _shards(words, config, table, columns)
     shards = [File(f"data/{path.name}", path.stat().st_size, sha256_of(path)) for path in made]
-    meanings = MEANINGS | PLAIN | (HEAD if words.heads else {})
+    meanings = MEANINGS | PLAIN | (MIXED if facts.interpolated else {}) | HEADS[words.heads]
     described = croissant(facts, shards, meanings)
     _write(words.out / "README.md", card(facts, meanings))
     _write(words.out / "croissant.json", json.dumps(described, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
@@ -119,12 +148,30 @@ def publish(words: Words, config: settings.Config) -> list[str]:
     return [
         f"{words.out}: {facts.title}, {len(table):,} samples in {len(shards):,} shards ({there:,} were there)",
         *(f"checked: {line}" for line in checked),
-        f"to upload it: hf upload YOUR_NAME/{NAME.lower()} {words.out} . --repo-type dataset",
+        f"to upload it: hf upload YOUR_NAME/{facts.name.lower()} {words.out} . --repo-type dataset",
     ]
 
 
-def published_rows() -> pl.DataFrame:
-    """id and `PLAIN` of every sample that was made, by id. Raises FileNotFoundError before the stage extract ran."""
+def published_rows(root: Path) -> pl.DataFrame:
+    """id and `PLAIN` of every sample of a data set that was made, by id.
+
+    Raises FileNotFoundError before its stage ran, ConfigError for FFHQ-UV where the run took it as it was published.
+    """
+    return _normalised_rows() if root == files.DATA_SET else _interpolated_rows()
+
+
+def _normalised_rows() -> pl.DataFrame:
+    samples, measurements = files.read_table(files.SAMPLES), files.read_table(files.MEASUREMENTS)
+    if not files.NORMALISED_CODES.exists():
+        raise settings.ConfigError(
+            "data=ffhq-uv: this run took FFHQ-UV as it was published; normalise=published makes it from photographs"
+        )
+    measured = measurements.filter(pl.col("reason").is_null())
+    made = samples.join(measured, on="id", how="semi").join(categories(), on="id", how="left")
+    return metadata(made, measured).select("id", *PLAIN)
+
+
+def _interpolated_rows() -> pl.DataFrame:
     described = files.INTERPOLATED / METADATA
     if not described.exists():
         raise FileNotFoundError(f"{described}: not there yet; `dvc repro` makes it")
@@ -137,7 +184,7 @@ def published_rows() -> pl.DataFrame:
     return table.sort("id")
 
 
-def gather(config: settings.Config, samples: int, map_size: int, heads: int | None) -> Facts:
+def gather(root: Path, config: settings.Config, samples: int, map_size: int, heads: int | None) -> Facts:
     """The run's facts: parameters and files out of dvc.lock where DVC recorded them, else the configuration."""
     lock = read_yaml(Path("dvc.lock"))["stages"] if Path("dvc.lock").exists() else {}
     parameters = config.model_dump(mode="json", by_alias=True)
@@ -149,7 +196,8 @@ def gather(config: settings.Config, samples: int, map_size: int, heads: int | No
     sources = json.loads(files.MANIFEST.read_text())["files"] if files.MANIFEST.exists() else []
     reports = {name: files.REPORTS / f"{name}.json" for name in REPORTS}
     return Facts(
-        name=NAME,
+        name=NAMES[root],
+        interpolated=root == files.INTERPOLATED,
         studio=parameters["source"]["name"] == "studio",
         samples=samples,
         map_size=map_size,
@@ -177,7 +225,7 @@ def _shards(words: Words, config: settings.Config, table: pl.DataFrame, columns:
 
     folder = words.out / "data"
     folder.mkdir(exist_ok=True)
-    sizes = [sample_files(files.INTERPOLATED, id)[0].stat().st_size for id in table["id"]]
+    sizes = [sample_files(words.root, id)[0].stat().st_size for id in table["id"]]
     counts = shard_sizes(len(table), sum(sizes) + len(table) * np.float32().nbytes * 3 * 18 * 512)
     jobs, start, there = [], 0, 0
     paths = [folder / shard_name(shard, len(counts)) for shard in range(len(counts))]
@@ -226,17 +274,28 @@ def _read(words: Words, config: settings.Config, rows: Sequence[dict[str, Any]])
     from ffhq_uv.publish.shards import Sample
 
     ids = [row["id"] for row in rows]
-    archives = _archives(files.INTERPOLATED.resolve(), limits(config))
+    archives = _archives(words.root.resolve(), limits(config))
     codes = np.stack([_codes(archives, id) for id in ids])
     heads = fitted_heads(config, codes, ids)[0] if words.heads else [None] * len(ids)
     return [
-        Sample(_image(words, id), code, None if head is None else head.astype(np.float16))
+        Sample(_image(words, id), code, **_head(words, id, head))
         for id, code, head in zip(ids, codes, heads, strict=True)
     ]
 
 
+def _head(words: Words, id: str, vertices: NDArray[np.float32] | None) -> dict[str, Any]:
+    """A sample's head as a column has it."""
+    if vertices is None:
+        return {}
+    if words.heads is True:
+        return {"head": vertices.astype(np.float16)}
+    path, mean = sample_files(words.root, id)[0], load_mesh(files.TOPO_ASSETS)
+    mesh = Mesh(vertices, mean.uv, mean.triangles, mean.triangles_uv)
+    return {"mesh": compact_glb(mesh, read_png(path.read_bytes(), str(path)), id)}
+
+
 def _image(words: Words, id: str) -> bytes:
-    path = sample_files(files.INTERPOLATED, id)[0]
+    path = sample_files(words.root, id)[0]
     png = path.read_bytes()
     if words.maps == "png":
         return png
