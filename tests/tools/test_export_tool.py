@@ -8,12 +8,17 @@ import numpy as np
 import pytest
 import trimesh
 from tests.small_run import SMALL, inside
+from tests.texture.eyed import with_balls
 from tests.texture.glb import read_glb
+from tests.transfer.heads import halves
 
 from ffhq_uv.__main__ import main
 from ffhq_uv.archive.containers import Archives
 from ffhq_uv.formats.png import read_png
 from ffhq_uv.store import files
+from ffhq_uv.texture.export import obj_file
+from ffhq_uv.texture.mesh import Mesh
+from ffhq_uv.texture.topology import load_mesh
 
 
 def test_a_sample_is_exported_on_its_fitted_head_and_a_map_on_the_mean_head(
@@ -61,6 +66,49 @@ def test_any_sample_on_any_head_is_small_and_has_normals(small_run: Path, tmp_pa
     np.testing.assert_allclose(np.linalg.norm(normals, axis=-1), 1, atol=0.03)
     middle = len(normals) // 2
     assert normals[middle, middle, 2] > 0.5  # the face looks along z
+
+
+def test_another_head_keeps_its_eyeballs_and_they_are_painted(
+    small_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with inside(small_run):
+        head = load_mesh(files.TOPO_ASSETS)
+        own = Mesh(head.vertices, head.uv * np.float32([0.8, 1]), head.triangles, head.triangles_uv)
+        away = with_balls(head, (2, 0), 0.5)  # as in upstream's FLAME_w_HIFI3D_UV.obj
+        for name, mesh in {"own": with_balls(own, (0.81, 0), 0.09), "away": away}.items():
+            (tmp_path / f"{name}.obj").write_bytes(obj_file(mesh, name))
+        words = (f"target={tmp_path / 'own.obj'}", f"layout={tmp_path / 'away.obj'}", "compact=true", *SMALL)
+        assert main(["export", "sample=000001", f"out={tmp_path / 'out'}", *words]) == 0
+    assert "2 eyeballs, painted: maps have none" in capsys.readouterr().out
+    read = read_glb((tmp_path / "out/000001.glb").read_bytes())
+    assert len(read.triangles) == len(away.triangles)
+    size = len(read.texture)
+    eye = read.texture[int((1 - 0.09) * size) :, int(0.81 * size) : int(0.99 * size)]
+    assert (eye.min(-1) > 190).mean() > 0.2
+    assert eye.max(-1).min() < 60
+
+
+@pytest.mark.parametrize(("target", "layout"), [("away", "away"), ("flame", "hifi")])
+def test_heads_in_several_tiles_are_taken_where_their_skin_is_in_one(
+    small_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str, layout: str
+) -> None:
+    with inside(small_run):
+        head = load_mesh(files.TOPO_ASSETS)
+        meshes = {"away": with_balls(head, (2, 0), 0.5), "hifi": head, "flame": halves(head)}
+        for name, mesh in meshes.items():
+            (tmp_path / f"{name}.obj").write_bytes(obj_file(mesh, name))
+        words = [f"target={tmp_path / f'{target}.obj'}", f"layout={tmp_path / f'{layout}.obj'}", *SMALL]
+        code = main(["export", "sample=000001", f"out={tmp_path / 'out'}", *words])
+    said = capsys.readouterr()
+    if target == "away":
+        assert code == 0
+        read = read_glb((tmp_path / "out/000001.glb").read_bytes())
+        source = read_png((small_run / "data/ffhq-uv-interpolate/uv-maps/000/000001.png").read_bytes(), "map")
+        middle = len(source) // 2
+        np.testing.assert_array_equal(read.texture[middle, middle], source[middle, middle])
+    else:
+        assert code == 2
+        assert "its layout has 2 tiles with skin" in said.err
 
 
 def test_the_studio_fits_no_head_to_codes_of_others(

@@ -26,6 +26,7 @@ from ffhq_uv.store import files
 from ffhq_uv.store.limits import limits
 from ffhq_uv.texture.compact_glb import compact_glb
 from ffhq_uv.texture.export import glb_file, mtl_file, obj_file
+from ffhq_uv.texture.eyeballs import find_eyeballs, painted, placed
 from ffhq_uv.texture.mesh import Mesh, read_obj
 from ffhq_uv.texture.normals import as_picture, object_normals
 from ffhq_uv.texture.topology import load_mesh
@@ -156,8 +157,8 @@ class _Writer:
 
     def __init__(self, words: Words) -> None:
         self.words = words
-        self.mesh = load_mesh(files.TOPO_ASSETS) if words.target is None else read_obj(words.target)
-        self.movers: dict[int, Resampler] = {}
+        self.mesh = load_mesh(files.TOPO_ASSETS) if words.target is None else read_obj(words.target, tiles=True)
+        self.movers: dict[int, Mover] = {}
 
     def __call__(
         self, name: str, png: bytes, place: str, vertices: NDArray[np.float32] | None, reason: str | None
@@ -165,7 +166,8 @@ class _Writer:
         """Write a head; where it is, in words. ``reason`` says why it is not the fitted one."""
         texture, mesh, out = read_png(png, place), self.mesh, self.words.out
         if self.words.target is not None:
-            texture = self._moved(texture)
+            mover = self._mover(len(texture))
+            mesh, texture = mover.mesh, mover(texture)
             png, shape = encode_png(texture), f"{self.words.target}"
         elif vertices is None:
             shape = "the mean head" + (f" ({reason})" if reason else "")
@@ -186,13 +188,35 @@ class _Writer:
             write_bytes(out / f"{name}_normals.png", encode_png(as_picture(padded(normals, inside))))
         return f"{out / name}{kinds}: {shape}"
 
-    def _moved(self, texture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A map in the layout of the other head."""
-        if (size := len(texture)) not in self.movers:
+    def _mover(self, size: int) -> Mover:
+        """What moves maps of a size to the other head."""
+        if size not in self.movers:
             told = {name: getattr(self.words, name) for name in ("target", "out", "layout", "landmarks")}
             moving = transfer.Words.model_validate(told | {"maps": self.words.out, "size": size})
             self.words.out.mkdir(parents=True, exist_ok=True)
-            (tile,), _, said = transfer.correspond(moving, size, self.words.out / transfer.PICTURE)
-            print("\n".join(said))
-            self.movers[size] = Resampler(tile, size)
-        return self.movers[size](texture)
+            tiles, _, said = transfer.correspond(moving, size, self.words.out / transfer.PICTURE)
+            if len(tiles) > 1:
+                raise settings.ConfigError(
+                    f"target={self.words.target}: its layout has {len(tiles)} tiles with skin, a head here has one; "
+                    "`transfer` writes a map a tile"
+                )
+            self.movers[size] = Mover(self.mesh, Resampler(tiles[0], size), size)
+            print("\n".join([*said, *self.movers[size].said]))
+        return self.movers[size]
+
+
+class Mover:
+    """Moves maps of a size to another head, and paints that head's eyeballs."""
+
+    def __init__(self, target: Mesh, move: Resampler, size: int) -> None:
+        """Look for the eyeballs, and for where they are in the map."""
+        eyes = find_eyeballs(target)
+        self.mesh, self._move = placed(target, eyes, size), move
+        self._eyes, self._colours = painted(self.mesh, eyes, size)
+        self.said = [f"{len(eyes)} eyeball{'s' * (len(eyes) > 1)}, painted: maps have none"] if self._eyes.any() else []
+
+    def __call__(self, uv_map: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A map in the layout of the other head."""
+        moved = self._move(uv_map)
+        moved[self._eyes] = self._colours
+        return moved
