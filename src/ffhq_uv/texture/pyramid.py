@@ -50,7 +50,7 @@ def blend_difference(difference: NDArray[np.float32], mask: NDArray[np.float32])
 
 def _rows(mask: NDArray[np.float32]) -> tuple[int, int]:
     """The first row of a mask that is not all 0, and the one after the last."""
-    found = np.flatnonzero(mask.any(1))
+    found = np.flatnonzero(mask.max(1))
     return (int(found[0]), int(found[-1]) + 1) if len(found) else (0, 0)
 
 

@@ -149,11 +149,13 @@ def _sample(
             cx, cy, c_skin, c_facing = vertex[c], vertex[c + u1], vertex[c + u2], vertex[c + u3]
             if max(a_skin, b_skin, c_skin) <= half or max(a_facing, b_facing, c_facing) <= half:
                 continue
+            certain = min(min(a_skin, b_skin, c_skin), min(a_facing, b_facing, c_facing)) == one
             for k in range(first, last):
                 wa, wb, wc = weight[k, 0], weight[k, 1], weight[k, 2]
-                if a_skin * wa + b_skin * wb + c_skin * wc <= half:
-                    continue
-                if a_facing * wa + b_facing * wb + c_facing * wc <= half:
+                if not certain and (
+                    a_skin * wa + b_skin * wb + c_skin * wc <= half
+                    or a_facing * wa + b_facing * wb + c_facing * wc <= half
+                ):
                     continue
                 x = ax * wa + bx * wb + cx * wc
                 y = ay * wa + by * wb + cy * wc
