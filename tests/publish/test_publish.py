@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from tests.small_run import inside
 pq = pytest.importorskip("pyarrow.parquet", reason="the extra publish is not installed")
 
 from ffhq_uv.__main__ import main  # noqa: E402
+from ffhq_uv.archive.writing import encode_png  # noqa: E402
 from ffhq_uv.publish import shards  # noqa: E402
 from ffhq_uv.publish.croissant import RESPONSIBLE  # noqa: E402
 from ffhq_uv.publish.validation import NotPublished, validate  # noqa: E402
@@ -217,6 +219,21 @@ def test_what_was_changed_is_no_longer_valid(
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(NotPublished, match=message):
         validate(tmp_path, COLUMNS, sorted(run[1]), SIZE)
+
+
+def test_a_mesh_that_was_cut_is_no_longer_valid(tmp_path: Path) -> None:
+    columns = shards.Columns({}, meshes=True)
+    whole = struct.pack("<4sII", b"glTF", 2, 16) + b"more"
+    picture = encode_png(np.zeros((SIZE, SIZE, 3), np.uint8))
+    codes = np.zeros((3, 18, 512), np.float32)
+    for mesh, message in ((whole, None), (None, None), (whole[:-1], "its mesh is no whole GLB")):
+        path = tmp_path / "data/train-00000-of-00001.parquet"
+        path.parent.mkdir(exist_ok=True)
+        sample = shards.Sample(picture, codes, mesh=mesh)
+        shards.write_shard(path, columns, "key", [{"id": "000000"}], lambda rows, sample=sample: [sample])
+        # the whole ones come as far as the checksums, which are not there
+        with pytest.raises(NotPublished if message else FileNotFoundError, match=message or "SHA256SUMS"):
+            validate(tmp_path, columns, ["000000"], SIZE)
 
 
 def test_nothing_to_publish_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,11 +44,12 @@ def _samples(shards: Sequence[Path], columns: Columns, ids: Sequence[str], map_s
                 raise NotPublished(f"{path}: its columns are not those that were to be written")
             found += file.read(["id"])["id"].to_pylist()
             for group in {0, file.num_row_groups - 1}:
-                table = file.read_row_group(group, ["id", "image", "codes"])
+                table = file.read_row_group(group, ["id", "image", "codes", *["mesh"] * columns.meshes])
                 if len(table) > GROUP:
                     raise NotPublished(f"{path}: a row group of {len(table)} samples, expected at most {GROUP}")
                 for row in table.to_pylist():
                     _sample(f"{path}, {row['id']}", row["image"]["bytes"], np.array(row["codes"], np.float32), map_size)
+                    _mesh(f"{path}, {row['id']}", row.get("mesh"))
     if found != list(ids):
         raise NotPublished(f"{shards[0].parent}: {len(found)} samples, expected {len(ids)}, each once, sorted by id")
 
@@ -58,6 +60,13 @@ def _sample(name: str, image: bytes, codes: np.ndarray[tuple[int, ...], np.dtype
         raise NotPublished(f"{name}: its picture is no RGB map of {map_size} x {map_size} texels")
     if codes.shape != CODES or not np.isfinite(codes).all():
         raise NotPublished(f"{name}: its codes are not finite {list(CODES)}")
+
+
+def _mesh(name: str, mesh: dict[str, bytes] | None) -> None:
+    """A GLB says in its first twelve bytes what it is and how long."""
+    content = b"" if mesh is None else mesh["bytes"]
+    if mesh and content[:12] != struct.pack("<4sII", b"glTF", 2, len(content)):
+        raise NotPublished(f"{name}: its mesh is no whole GLB")
 
 
 def _sums(folder: Path) -> None:
