@@ -5,7 +5,7 @@
 Random weights in the published containers, for a random head of the published sizes (20,481 vertices, 532 + 45
 coefficients); a studio face of 1024 x 1024. Every row is a process of its own that computes with one thread, as a
 worker of the pipeline does, and includes all that the stages do around the network (resizing, cropping, alignment).
-Printed per face, or per sample of three views: the median wall time of one alone and of eight in a batch, and the
+Printed per face, or per sample of three views: the least process time of one alone and of eight in a batch, and the
 process's peak memory (resident set) after the batch.
 """
 
@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from ffhq_uv.analysis.landmark_files import LANDMARKS
 from ffhq_uv.analysis.landmarks import DlibLandmarks
 from ffhq_uv.analysis.parsing import FaceParser
 from ffhq_uv.engine.worker import one_thread
-from ffhq_uv.networks import inference
+from ffhq_uv.networks import Precision, folded, inference, quickened
 from ffhq_uv.quality.arcface import ArcFace
 from ffhq_uv.quality.dpr_light import DprLight
 from ffhq_uv.quality.face_crop import TEMPLATE
@@ -81,7 +81,8 @@ def landmarks(folder: Path, faces: torch.Tensor) -> Run:
 
 
 def coefficients(folder: Path, faces: torch.Tensor) -> Run:
-    network, crops = load_deep3d(folder / DEEP3D), torch.rand(BATCH, 3, 224, 224)
+    network = quickened(folded(load_deep3d(folder / DEEP3D)), torch.device("cpu"), channels=128)
+    crops = torch.rand(BATCH, 3, 224, 224)
 
     def run(count: int) -> object:
         with inference():
@@ -95,8 +96,8 @@ def parsing(folder: Path, faces: torch.Tensor) -> Run:
     return lambda count: parse(faces[1:2].expand(count, -1, -1, -1))
 
 
-def analysis(folder: Path, faces: torch.Tensor) -> Run:
-    analyse = Deep3DAnalysis(folder, folder / "topo_assets", device="cpu")
+def analysis(folder: Path, faces: torch.Tensor, precision: Precision = "float32") -> Run:
+    analyse = Deep3DAnalysis(folder, folder / "topo_assets", device="cpu", precision=precision)
 
     def run(count: int) -> None:
         geometry = analyse(faces.expand(count, *faces.shape), torch.zeros(count, 3, 18, 512), ["000000"] * count)
@@ -130,6 +131,7 @@ ROWS: dict[str, tuple[str, Callable[[Path, torch.Tensor], Run]]] = {
     "identity": ("ArcFace (IResNet-50 at 112)", identity),
     "light": ("DPR light at 512", light),
     "analysis": ("`analysis=deep3d`: a sample of three views", analysis),
+    "rounded": ("the same, `analysis.precision=bfloat16`", partial(analysis, precision="bfloat16")),
 }
 
 
@@ -148,10 +150,10 @@ def measure(name: str, folder: Path, rounds: int) -> str:
     times: dict[int, list[float]] = {1: [], BATCH: []}
     for count, taken in times.items():
         for _ in range(rounds if count == 1 else max(2, rounds // 2)):
-            start = time.perf_counter()
+            start = time.process_time()
             run(count)
-            taken.append(1000 * (time.perf_counter() - start) / count)
-    one, many = (statistics.median(taken) for taken in times.values())
+            taken.append(1000 * (time.process_time() - start) / count)
+    one, many = map(min, times.values())
     times_taken = "– | –" if name == "nothing" else f"{one:.0f} | {many:.0f}"
     return f"| {title} | {times_taken} | {peak_memory():.0f} |"
 

@@ -10,8 +10,9 @@ import pytest
 from tests.small_run import SMALL, inside
 
 from ffhq_uv.__main__ import main
+from ffhq_uv.chain.quicker import Option, quicker
 from ffhq_uv.config import read
-from ffhq_uv.tools.plan import Cost, between, rates, report
+from ffhq_uv.tools.plan import Cost, between, rates, report, shares, where
 
 
 def line(shard: str, worker: str, began: float, seconds: float, samples: int = 2) -> dict[str, object]:
@@ -50,6 +51,34 @@ def test_the_plan_adds_up() -> None:
     assert "NOT ENOUGH" not in lines[5]
     assert not any(line.startswith("| pull") for line in lines)
     assert any(line.startswith("Left out: truth") for line in lines)
+
+
+def test_what_the_time_goes_into_adds_up_without_a_workers_first_shard() -> None:
+    first, second = line("a", "a", 0, 9), line("a", "a", 9, 4)
+    first["spans"] = [["generate", 0, 9]]
+    second["spans"] = [["generate", 9, 10], ["analyse", 10, 12], ["generate", 12, 13]]
+    assert shares([first, second]) == {"generate": 0.5, "analyse": 0.5}
+    assert shares([first]) == {"generate": 1}
+    assert shares([line("a", "a", 0, 9)]) == {}
+
+
+def test_options_that_shorten_a_phase_are_named_with_what_they_gain() -> None:
+    cost = Cost(5, {"new": 1.0}, shares={"generate": 0.75, "analyse": 0.248, "encode": 0.002})
+    told = list(where({"extract": cost}, [Option("generator.precision=bfloat16", "generate", 2.14)]))
+    assert told == [
+        "A sample's time in extract: generate 75%, analyse 25%.",
+        "generator.precision=bfloat16 would shorten generate: convolutions are 2.1x as fast here.",
+    ]
+
+
+def test_only_options_that_are_not_taken_are_tried() -> None:
+    """On a processor without tiles there is none for the analysis; the studio has no networks at all."""
+    assert not list(quicker(read()))
+    words = ["generator=stylegan2", "generator.checkpoint=none.pkl", "analysis=deep3d"]
+    precise = {option.words for option in quicker(read([*words, "generator.compile=true"]))}
+    assert precise <= {"generator.precision=bfloat16", "analysis.precision=bfloat16"}
+    rounded = [*words, "generator.compile=true", "generator.precision=bfloat16", "analysis.precision=bfloat16"]
+    assert not list(quicker(read(rounded)))
 
 
 @pytest.mark.slow

@@ -2,7 +2,8 @@
 
 The stages that take long run for real, on a few samples, in a folder that is deleted again: once with one worker and
 once with as many as there may be. Their logs say what a sample costs (a worker's first shard, which loads and compiles,
-does not count); what is left of the time is what a stage takes to start.
+does not count); what is left of the time is what a stage takes to start. They say what its time goes into, too, and a
+convolution tried both ways says which option would shorten that.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import yaml
@@ -29,6 +30,9 @@ from ffhq_uv.source.report import planned
 from ffhq_uv.store import files
 from ffhq_uv.store.rows import ROWS
 
+if TYPE_CHECKING:
+    from ffhq_uv.chain.quicker import Option
+
 SAMPLES = 24
 """Samples of the calibration, at most; a tenth of the configured run, if that is less, but no fewer than `FEWEST`."""
 FEWEST = 12
@@ -38,11 +42,15 @@ SHARD = 2
 
 @dataclass(frozen=True)
 class Cost:
-    """What a stage costs: seconds to start, worker's seconds a sample of each data set, and bytes on disk a sample."""
+    """What a stage costs: seconds to start, worker's seconds a sample of each data set, and bytes on disk a sample.
+
+    shares    of the time of a sample, by phase
+    """
 
     start: float
     each: Mapping[str, float]
     bytes: float = 0
+    shares: Mapping[str, float] = field(default_factory=dict)
 
     def seconds(self, samples: Mapping[str, int], workers: int) -> float:
         """How long ``workers`` take for some samples of each data set."""
@@ -51,6 +59,8 @@ class Cost:
 
 def run(words: Words, config: Config) -> None:
     """Calibrate, and print the plan."""
+    from ffhq_uv.chain.quicker import quicker  # loads torch: two seconds that nobody else waits for
+
     most = config.engine.workers or cores()
     tried = sorted({1, most})
     print(f"measuring this machine with {' and '.join(map(str, tried))} workers ...", file=sys.stderr)
@@ -60,6 +70,7 @@ def run(words: Words, config: Config) -> None:
         stages = [stage for stage in counts if stage != "pull"]
         calibrated = {workers: scratch.calibrate(stages, workers) for workers in tried}
     print("\n".join(report(config, counts, scratch.pull, calibrated)))
+    print("\n".join(where(calibrated[1], quicker(config))))
 
 
 @dataclass
@@ -110,10 +121,11 @@ class Scratch:
         for stage in stages:
             seconds = self._stage(stage, engine=engine, interpolate=gate, failures={"max_share": 1.0}, shard=None)
             lines = (self.folder / f"logs/{stage}.jsonl").read_text().splitlines()
-            each, busy = rates([json.loads(line) for line in lines], workers)
+            log = [json.loads(line) for line in lines]
+            each, busy = rates(log, workers)
             new = self.folder / files.INTERPOLATED
             size = _size(new) / max(1, len(list(new.rglob("*.png")))) if stage == "extract" else 0
-            costs[stage] = Cost(max(0.0, seconds - busy), each, size)
+            costs[stage] = Cost(max(0.0, seconds - busy), each, size, shares(log))
             self._put_aside(str(workers))
         return costs
 
@@ -178,17 +190,43 @@ def rates(log: Sequence[Mapping[str, Any]], workers: int) -> tuple[dict[str, flo
 
     The first shard of every worker is left out, unless a data set has no other.
     """
+    warm = _warm(log)
+    each = {}
+    for name in sorted({_label(line) for line in log}):
+        lines = [line for line in warm if _label(line) == name] or [line for line in log if _label(line) == name]
+        each[name] = sum(line["seconds"] for line in lines) / sum(line["samples"] for line in lines)
+    return each, sum(line["samples"] * each[_label(line)] for line in log) / workers
+
+
+def shares(log: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Of the time of a sample, by phase, the largest first; of all shards but the first of every worker, if any."""
+    seconds: dict[str, float] = {}
+    for line in _warm(log) or log:
+        for phase, began, ended in line.get("spans", []):
+            seconds[phase] = seconds.get(phase, 0.0) + ended - began
+    whole = sum(seconds.values())
+    return {phase: seconds[phase] / whole for phase in sorted(seconds, key=lambda phase: -seconds[phase])}
+
+
+def _warm(log: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The lines of a log without the first of every worker."""
     first: set[str] = set()
     warm = []
     for line in sorted(log, key=lambda line: line["began"]):
         if line["worker"] in first:
             warm.append(line)
         first.add(line["worker"])
-    each = {}
-    for name in sorted({_label(line) for line in log}):
-        lines = [line for line in warm if _label(line) == name] or [line for line in log if _label(line) == name]
-        each[name] = sum(line["seconds"] for line in lines) / sum(line["samples"] for line in lines)
-    return each, sum(line["samples"] * each[_label(line)] for line in log) / workers
+    return warm
+
+
+def where(calibrated: Mapping[str, Cost], options: Iterable[Option]) -> Iterator[str]:
+    """Lines that say what the time of every stage goes into, and which options would shorten it."""
+    for stage, cost in calibrated.items():
+        told = [f"{phase} {share:.0%}" for phase, share in cost.shares.items() if share >= 0.005]
+        if told:
+            yield f"A sample's time in {stage}: {', '.join(told)}."
+    for option in options:
+        yield f"{option.words} would shorten {option.phase}: convolutions are {option.factor:.1f}x as fast here."
 
 
 def report(
