@@ -11,6 +11,7 @@ from ffhq_uv.formats.unpickle import UnpickleError, load_torch
 from ffhq_uv.inversion.e4e_network import LAYERS, WIDTH, Encoder4Editing
 from ffhq_uv.inversion.folded import FoldedEncoder
 from ffhq_uv.networks import State, WeightsError, checked_state, inference, portions, usable_device, with_weights
+from ffhq_uv.networks.allocator import keep_freed_memory, return_freed_memory
 from ffhq_uv.networks.layers import available
 
 PREFIX = "encoder."
@@ -27,9 +28,11 @@ class E4EEncoder:
     def __init__(self, path: Path, device: str) -> None:
         self._device = usable_device(device)
         self._average = torch.zeros(LAYERS, WIDTH)
+        return_freed_memory()
         network = with_weights(Encoder4Editing, self._read(path), path)
         library = available() if self._device.type == "cpu" else None
         self._network = FoldedEncoder(network, library).eval().to(self._device)
+        keep_freed_memory()
 
     def __call__(self, faces: Tensor) -> Tensor:
         """Codes float32 [B, 18, 512] of aligned faces uint8 RGB [B, 256, 256, 3], the average added."""
