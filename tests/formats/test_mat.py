@@ -55,6 +55,15 @@ def test_what_is_no_array_of_numbers_is_refused_by_name(tmp_path: Path, value: o
         read_mat(tmp_path / "x.mat", ["a"])
 
 
+def test_a_variable_without_a_name_is_refused(tmp_path: Path) -> None:
+    scipy.io.savemat(tmp_path / "x.mat", {"a": np.zeros((2, 2))})
+    content = bytearray((tmp_path / "x.mat").read_bytes())
+    content[132:136] = (16).to_bytes(4, "little")  # the variable ends behind its flags
+    (tmp_path / "x.mat").write_bytes(content[:152])
+    with pytest.raises(MatError, match="a variable without a name"):
+        read_mat(tmp_path / "x.mat", ["a"])
+
+
 @given(st.data())
 def test_a_damaged_file_is_read_or_refused_and_nothing_else(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -10,6 +10,7 @@ import math
 import struct
 import zlib
 from collections.abc import Collection, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +90,10 @@ def _elements(data: memoryview, at: int) -> Iterator[tuple[int, memoryview]]:
 def _array(content: memoryview, names: Collection[str]) -> dict[str, NDArray[Any]]:
     """A variable by its name, if it is asked for. Raises MatError for one that is, and is no array of numbers."""
     elements = _elements(content, 0)
-    try:
-        (flag_type, flags), (shape_type, shape), (name_type, named) = (next(elements) for _ in range(3))
-    except StopIteration:
-        raise MatError("damaged (a variable without a name)") from None
+    head = list(islice(elements, 3))
+    if len(head) < 3:
+        raise MatError("damaged (a variable without a name)")
+    (flag_type, flags), (shape_type, shape), (name_type, named) = head
     if (flag_type, shape_type, name_type) != (_UINT32, _INT32, _INT8) or len(flags) != 8 or len(shape) % 4:
         return {}  # what MATLAB writes beside variables
     name = bytes(named).decode("latin-1")
