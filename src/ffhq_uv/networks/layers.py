@@ -20,13 +20,33 @@ PARTS = {"float32": 2, "bfloat16": 1}
 Network = TypeVar("Network", bound=nn.Module)
 
 
-class Winograd(nn.Module):
-    """A 3 x 3 convolution of stride 1 by Winograd's way in C++, and the ReLU after it; float32 on a CPU.
+class Quick(nn.Module):
+    """A convolution in C++ on a CPU, of float32 features, and the ReLU after it.
 
-    bias     [outputs]; None: 0
-    slopes   [outputs] of a leaky ReLU; None: there is none
-    around   [inputs], what lies outside of the features; None: 0
+    kernel    as the library reads it
+    bias      [outputs]; None: 0
+    slopes    [outputs] of a leaky ReLU; None: there is none
+    around    [inputs], what lies outside of the features; None: 0
     """
+
+    def __init__(
+        self,
+        library: Native,
+        kernel: Tensor,
+        outputs: int,
+        bias: Tensor | None,
+        slopes: Tensor | None,
+        around: Tensor | None,
+    ) -> None:
+        super().__init__()
+        self._library, self._around = library, around
+        self.kernel = nn.Buffer(kernel)
+        self.bias = nn.Buffer(torch.zeros(outputs) if bias is None else bias.detach())
+        self.slopes = nn.Buffer(torch.ones(outputs) if slopes is None else slopes.detach().expand(outputs).contiguous())
+
+
+class Winograd(Quick):
+    """A 3 x 3 convolution of stride 1 by Winograd's way."""
 
     def __init__(
         self,
@@ -36,13 +56,8 @@ class Winograd(nn.Module):
         slopes: Tensor | None = None,
         around: Tensor | None = None,
     ) -> None:
-        super().__init__()
-        outputs = len(weight)
-        self._library = library
-        self._around = around
-        self.kernel = nn.Buffer(winograd_kernel(weight, torch.float32, library.panel, up=False))
-        self.bias = nn.Buffer(torch.zeros(outputs) if bias is None else bias.detach())
-        self.slopes = nn.Buffer(torch.ones(outputs) if slopes is None else slopes.detach().expand(outputs).contiguous())
+        kernel = winograd_kernel(weight, torch.float32, library.panel, up=False)
+        super().__init__(library, kernel, len(weight), bias, slopes, around)
 
     def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
         """Features float32 [B, inputs, H, W] to [B, outputs, H, W], channels last in memory.
@@ -52,11 +67,10 @@ class Winograd(nn.Module):
         return self._library.convolve(x, self.kernel, self.bias, slopes=self.slopes, around=self._around, added=added)
 
 
-class Tiles(nn.Module):
-    """A 3 x 3 or 1 x 1 convolution of stride 1 or 2 by products of tiles in C++, and the ReLU after it; on a CPU.
+class Tiles(Quick):
+    """A 3 x 3 or 1 x 1 convolution of stride 1 or 2 by products of tiles.
 
-    bias, slopes, around    as of `Winograd`
-    parts                   2: float32, to 1e-5; 1: products of bfloat16, everything else float32
+    parts    2: float32, to 1e-5; 1: products of bfloat16, everything else float32
     """
 
     def __init__(
@@ -70,12 +84,8 @@ class Tiles(nn.Module):
         step: int = 1,
         parts: int = 2,
     ) -> None:
-        super().__init__()
-        outputs = len(weight)
-        self._library, self._step, self._around = library, step, around
-        self.kernel = nn.Buffer(tiles_kernel(weight, parts))
-        self.bias = nn.Buffer(torch.zeros(outputs) if bias is None else bias.detach())
-        self.slopes = nn.Buffer(torch.ones(outputs) if slopes is None else slopes.detach().expand(outputs).contiguous())
+        super().__init__(library, tiles_kernel(weight, parts), len(weight), bias, slopes, around)
+        self._step = step
 
     def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
         """Features float32 [B, inputs, H, W] to [B, outputs, H / stride, W / stride]; for the rest see `Winograd`."""
@@ -95,7 +105,7 @@ class Residual(nn.Module):
     def ended(self, x: Tensor, added: Tensor) -> Tensor:
         """What the block ends with, of its last convolution's input and of what is added."""
         conv, norm = (getattr(self, name) for name in self.last)
-        if isinstance(conv, Winograd | Tiles):
+        if isinstance(conv, Quick):
             return conv(x, added)  # type: ignore[no-any-return]
         return norm(conv(x)).add_(added).relu_()  # type: ignore[no-any-return]
 
@@ -149,7 +159,7 @@ def quickened(
             ends = isinstance(module, Residual) and name == module.last[0]
             slopes = torch.zeros(1) if ends else inside
             serves = suits(conv, library) and max(conv.weight.shape) <= channels
-            quick: Winograd | Tiles
+            quick: Quick
             if serves and (careful or not tiles):
                 quick = Winograd(library, conv.weight, conv.bias, slopes)
             elif tiles and suits_tiles(conv) and not (careful and conv.kernel_size == (1, 1)):

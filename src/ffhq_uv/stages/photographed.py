@@ -57,8 +57,6 @@ rounds    further ones against the smile
 happy     whether the face still is; null where nobody was asked
 part      of the work: the file with its codes, and its place there
 """
-UNKNOWN = pl.DataFrame(schema={"id": pl.String})
-"""The truth where nobody knows it."""
 OWN = ("edits", "moved", "rounds", "happy")
 """Columns that the samples keep beside those of the index."""
 
@@ -95,7 +93,7 @@ def normalise(config: Config, section: Normalise) -> None:
             return
         samples = _samples(people, rows)
         check_failures(samples["reason"], config.failures.max_share, "normalise")
-        known = UNKNOWN
+        known = samples.clear().select("id")  # nobody, but of the studio's people
         report = counts(samples, [edit.name for edit in build_procedure(section).edits])
         with files.replacing_directory(files.NORMALISED) as out:
             store(out / files.NORMALISED_CODES.name, len(samples), len(VIEWS), partial(_codes, run.work, samples))
