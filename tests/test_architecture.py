@@ -10,14 +10,11 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src/ffhq_uv"
 ROOT = (
     "camera",
-    "config",
-    "contradictions",
     "faults",
     "geometry",
     "interrupts",
     "kernel",
     "once",
-    "overrides",
     "repository",
     "secrecy",
 )
@@ -66,11 +63,12 @@ ROOMS = {
     "download": set(),
     "engine": set(),
     "networks": set(),
+    "config": set(),
     "formats": set(),
 }
 """Of each room: the rooms that it may import, beside `formats`, `networks` and the files of the package's root."""
 
-LOWEST = ("formats", "networks")
+LOWEST = ("formats", "config", "networks")
 """Rooms that every room may import; each those before it."""
 
 GROUPS = {

@@ -162,7 +162,7 @@ def test_ctrl_c_while_hydra_composes_is_no_fault_of_a_key(monkeypatch: pytest.Mo
         return found
 
     composing: list[DictConfig] = []
-    monkeypatch.setattr("ffhq_uv.config.compose", interrupted)
+    monkeypatch.setattr("ffhq_uv.config.composition.compose", interrupted)
     with pytest.raises(KeyboardInterrupt):
         composed(["seed=3"])
     assert composing[0].seed == 3

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 NO_RESULT = (
-    "ffhq_uv/config.py",
+    "ffhq_uv/config/",
     "ffhq_uv/once.py",
     "ffhq_uv/repository.py",
     "ffhq_uv/secrecy.py",

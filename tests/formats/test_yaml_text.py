@@ -47,7 +47,7 @@ def test_a_group_of_conf_that_is_no_plain_yaml_ends_in_a_line(
 ) -> None:
     shutil.copytree(CONF, tmp_path / "conf")
     (tmp_path / "conf/source/mine.yaml").write_text(text)
-    monkeypatch.setattr("ffhq_uv.config.CONF", tmp_path / "conf")
+    monkeypatch.setattr("ffhq_uv.config.composition.CONF", tmp_path / "conf")
     with inside(tmp_path):
         assert main(["chain", "source=mine"]) == 2
     said = capsys.readouterr().err

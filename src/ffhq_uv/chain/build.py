@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from ffhq_uv import config as settings
 from ffhq_uv.analysis import Analysis
 from ffhq_uv.analysis.deep3d import Deep3DAnalysis
 from ffhq_uv.analysis.five_points import DetectedPoints, Finder, RecordedPoints, StudioPoints
@@ -14,6 +13,7 @@ from ffhq_uv.analysis.landmarks import DlibLandmarks
 from ffhq_uv.analysis.recorded import RecordedAnalysis
 from ffhq_uv.analysis.studio import StudioAnalysis
 from ffhq_uv.chain.encoders import Encoder, OfAlignedFaces, OfFoundFaces, OfHeads, OfPictures, front
+from ffhq_uv.config import ConfigError, sections
 from ffhq_uv.formats import packaged
 from ffhq_uv.generator import Generator
 from ffhq_uv.generator.recorded import RecordedGenerator
@@ -41,23 +41,23 @@ Pictures = Callable[[Tensor], Tensor]
 """A measurement of fronts uint8 [B, H, W, 3] alone, [B]."""
 
 
-def check_studio(*sections: settings.Generator | settings.Analysis) -> None:
+def check_studio(*sections: sections.Generator | sections.Analysis) -> None:
     """Raise ConfigError where the studio is to read codes that are not its own: it would go well and mean nothing."""
     if any(section.name == "studio" for section in sections) and not is_studio(files.TOPO_ASSETS):
-        raise settings.ConfigError(
+        raise ConfigError(
             f"{files.TOPO_ASSETS} is not the studio's, and generator=studio and analysis=studio read the studio's own "
             "codes only; choose another generator and analysis"
         )
 
 
-def build_generator(config: settings.Config) -> Generator:
+def build_generator(config: sections.Config) -> Generator:
     """The generator that a configuration names. Raises FileNotFoundError or ValueError for its checkpoint."""
     match config.generator:
-        case settings.StudioGenerator(size=size, samples=samples):
+        case sections.StudioGenerator(size=size, samples=samples):
             return StudioGenerator(size, samples)
-        case settings.RecordedGenerator(size=size):
+        case sections.RecordedGenerator(size=size):
             return RecordedGenerator(files.ARCHIVES, size)
-        case settings.StyleGAN2Generator() as section:
+        case sections.StyleGAN2Generator() as section:
             return StyleGAN2Generator(
                 section.checkpoint,
                 noise=section.noise,
@@ -69,15 +69,15 @@ def build_generator(config: settings.Config) -> Generator:
             )
 
 
-def build_analysis(config: settings.Config) -> Analysis:
+def build_analysis(config: sections.Config) -> Analysis:
     """The analysis that a configuration names. Raises FileNotFoundError or ValueError for its files."""
     match config.analysis:
-        case settings.StudioAnalysis() as studio:
+        case sections.StudioAnalysis() as studio:
             landmark_noise = studio.landmark_noise if studio.refine == "landmarks" else None
             return StudioAnalysis(files.TOPO_ASSETS, studio.noise, config.seed, landmark_noise)
-        case settings.RecordedAnalysis(refine=refine):
+        case sections.RecordedAnalysis(refine=refine):
             return RecordedAnalysis(files.ARCHIVES, files.TOPO_ASSETS, refine=refine == "landmarks")
-        case settings.Deep3DAnalysis() as section:
+        case sections.Deep3DAnalysis() as section:
             return Deep3DAnalysis(
                 config.checkpoints,
                 files.TOPO_ASSETS,
@@ -89,17 +89,17 @@ def build_analysis(config: settings.Config) -> Analysis:
             )
 
 
-def build_texturer(config: settings.Config, topology: Topology) -> Texturer:
+def build_texturer(config: sections.Config, topology: Topology) -> Texturer:
     """The way of extracting textures that a configuration names."""
-    if isinstance(config.texture, settings.FaithfulTexture):
+    if isinstance(config.texture, sections.FaithfulTexture):
         return FaithfulTexturer(topology, iterations=config.texture.iterations, eyes=config.texture.eyes)
     return PublishedTexturer(topology)
 
 
-def build_expression(config: settings.Config) -> Expression:
+def build_expression(config: sections.Config) -> Expression:
     """The measure of expression that a configuration names."""
     section = config.expression
-    if isinstance(section, settings.Recogniser):
+    if isinstance(section, sections.Recogniser):
         recognise = ExpressionRecogniser(section.checkpoint, section.device, section.precision)
         return lambda fronts, geometry, recorded: expression_score(recognise(fronts)).tolist()
     if section.name == "coefficients":
@@ -107,28 +107,28 @@ def build_expression(config: settings.Config) -> Expression:
     return lambda fronts, geometry, recorded: recorded
 
 
-def build_identity(config: settings.Config, analysis: Analysis | None) -> Encoder:
+def build_identity(config: sections.Config, analysis: Analysis | None) -> Encoder:
     """The encoder of identities that a configuration names, beside this analysis, or of pictures that none knows."""
     match config.identity:
-        case settings.ArcFace() as section:
+        case sections.ArcFace() as section:
             return OfAlignedFaces(
                 build_finder(config, analysis), ArcFace(section.checkpoint, section.device, section.precision)
             )
-        case settings.OnnxIdentity(checkpoint=checkpoint):
+        case sections.OnnxIdentity(checkpoint=checkpoint):
             if checkpoint is None:
-                raise settings.ConfigError("identity=onnx needs a file: identity.checkpoint=PATH")
+                raise ConfigError("identity=onnx needs a file: identity.checkpoint=PATH")
             return OfAlignedFaces(build_finder(config, analysis), OnnxFaceEncoder(checkpoint))
-        case settings.DlibIdentity():
+        case sections.DlibIdentity():
             landmarks = DlibLandmarks(packaged.LANDMARKS_68.checked(), packaged.FACE_DETECTOR.checked())
             return OfFoundFaces(landmarks, DlibFaceEncoder(packaged.FACE_RECOGNISER.checked()))
-        case settings.Identity(name="dct"):
+        case sections.Identity(name="dct"):
             return OfPictures(dct_embedding)
     if analysis is None:
-        raise settings.ConfigError(f"identity={config.identity.name} needs heads, and pictures have none")
+        raise ConfigError(f"identity={config.identity.name} needs heads, and pictures have none")
     return OfHeads(analysis)
 
 
-def build_finder(config: settings.Config, analysis: Analysis | None) -> Finder:
+def build_finder(config: sections.Config, analysis: Analysis | None) -> Finder:
     """What finds the five points of faces beside this analysis."""
     match analysis:
         case None:
@@ -142,9 +142,9 @@ def build_finder(config: settings.Config, analysis: Analysis | None) -> Finder:
     raise TypeError(f"no five points beside {type(analysis).__name__}")
 
 
-def build_light(config: settings.Config) -> Pictures | None:
+def build_light(config: sections.Config) -> Pictures | None:
     """How unevenly fronts uint8 [B, H, W, 3] are lit, float32 [B], 0 is even; None where it is not estimated."""
-    if isinstance(config.light, settings.NoLight):
+    if isinstance(config.light, sections.NoLight):
         return None
     estimate = DprLight(config.light.checkpoint, config.light.device)
     return lambda fronts: uneven_light(estimate(fronts))

@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ffhq_uv import config as settings
 from ffhq_uv.analysis import Analysis
 from ffhq_uv.chain.build import (
     Expression,
@@ -30,6 +29,7 @@ from ffhq_uv.chain.build import (
     check_studio,
 )
 from ffhq_uv.chain.encoders import Encoder
+from ffhq_uv.config import Config
 from ffhq_uv.faults import PassingError, in_words, is_passing
 from ffhq_uv.generator import Generator
 from ffhq_uv.geometry import FRONT
@@ -158,7 +158,7 @@ class Chain:
 
 
 @once_a_run
-def build(config: settings.Config) -> Chain:
+def build(config: Config) -> Chain:
     """The rooms of a configuration; built once a process.
 
     Raises ConfigError where the studio is to read codes that are not its own (`check_studio`).

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ffhq_uv import config as settings
 from ffhq_uv.chain.happy import IsHappy, build_is_happy
+from ffhq_uv.config import sections
 from ffhq_uv.editing.edits import Edit, light
 from ffhq_uv.editing.exact_solver import ExactSolver
 from ffhq_uv.editing.expression import Walk, read_direction
@@ -51,10 +51,10 @@ class Editor:
 
 
 @once_a_run
-def build_editor(config: settings.Config) -> Editor:
+def build_editor(config: sections.Config) -> Editor:
     """The editor of a configuration with ``normalise=published``; built once a process."""
     section = config.normalise
-    assert isinstance(section, settings.Normalise)
+    assert isinstance(section, sections.Normalise)
     device = usable_device(section.device)
     flow = load_flow(config.checkpoints / FLOW, section.device)
     exact = section.solver == "exact"
@@ -66,7 +66,7 @@ def build_editor(config: settings.Config) -> Editor:
     )
 
 
-def build_procedure(section: settings.Normalise) -> Procedure:
+def build_procedure(section: sections.Normalise) -> Procedure:
     """The edits that a configuration names, in the published order: right before left."""
     layers = {name: range(first, last + 1) for name, (first, last) in section.layers}
     singles = {"glasses": GLASSES, "yaw": YAW, "pitch": PITCH, "baldness": BALDNESS}
@@ -81,6 +81,6 @@ def build_procedure(section: settings.Normalise) -> Procedure:
     )
 
 
-def _view(name: str, section: settings.SideView, layers: range) -> Edit:
+def _view(name: str, section: sections.SideView, layers: range) -> Edit:
     angles = {YAW: section.yaw, PITCH: section.pitch}
     return Edit(name, {slot: angle for slot, angle in angles.items() if angle is not None}, layers)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from ffhq_uv import config as settings
 from ffhq_uv.chain.build import build_analysis, build_generator, check_studio
+from ffhq_uv.config import sections
 from ffhq_uv.quality.recogniser import LABELS, ExpressionRecogniser
 from ffhq_uv.studio.head import EXPRESSION
 
@@ -15,14 +15,14 @@ IsHappy = Callable[[Tensor, Sequence[str]], list[bool]]
 """Of codes float32 [k, 18, 512] and ids, whether their faces are happy."""
 
 
-def build_is_happy(config: settings.Config) -> IsHappy | None:
+def build_is_happy(config: sections.Config) -> IsHappy | None:
     """Draws the fronts that it is asked about, and nothing else. None: nobody can tell from one picture.
 
     The recogniser is asked as upstream does: is Happy its first choice? The studio's analysis: is the smile beyond
     ``expression.neutral_max``?
     """
     generate = build_generator(config)
-    if isinstance(config.expression, settings.Recogniser):
+    if isinstance(config.expression, sections.Recogniser):
         recognise = ExpressionRecogniser(
             config.expression.checkpoint, config.expression.device, config.expression.precision
         )

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ffhq_uv import config as settings
 from ffhq_uv.analysis import Analysis
 from ffhq_uv.analysis.morphable import MorphableModel
 from ffhq_uv.chain.build import build_analysis, build_generator, check_studio
+from ffhq_uv.config import sections
 from ffhq_uv.formats.published import MODEL
 from ffhq_uv.generator import Generator
 from ffhq_uv.geometry import FRONT
@@ -20,7 +20,7 @@ from ffhq_uv.store import files
 
 
 def fitted_heads(
-    config: settings.Config, codes: NDArray[np.float32], ids: Sequence[str]
+    config: sections.Config, codes: NDArray[np.float32], ids: Sequence[str]
 ) -> tuple[list[NDArray[np.float32] | None], list[str | None]]:
     """Vertices [N, 3] of the head that is fitted to each front face, of codes float32 [B, 3, 18, 512].
 
@@ -48,5 +48,5 @@ def fitted_heads(
 @once_a_run
 def _rooms(config: str) -> tuple[Generator, Analysis, MorphableModel]:
     """Built once in a worker: networks are loaded, and a basis of hundreds of megabytes is read."""
-    read = settings.Config.model_validate_json(config)
+    read = sections.Config.model_validate_json(config)
     return build_generator(read), build_analysis(read), MorphableModel.load(files.TOPO_ASSETS / MODEL)

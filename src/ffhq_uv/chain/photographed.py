@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from ffhq_uv import config as settings
 from ffhq_uv.chain.build import build_identity
 from ffhq_uv.chain.chain import Sample
 from ffhq_uv.chain.encoders import Encoder
+from ffhq_uv.config import sections
 from ffhq_uv.faults import PassingError
 from ffhq_uv.formats.photographs import SUFFIXES, PhotographError, read_photograph
 from ffhq_uv.once import once_a_run
@@ -24,7 +24,7 @@ def pictures(folder: Path) -> list[str]:
     return found
 
 
-def photographed(config: settings.Config, folder: Path, names: Sequence[str]) -> list[Sample]:
+def photographed(config: sections.Config, folder: Path, names: Sequence[str]) -> list[Sample]:
     """Identity embeddings of aligned pictures, each by itself, whatever its size."""
     return [_person(_encoder(config), folder, name) for name in names]
 
@@ -47,5 +47,5 @@ def _person(encoder: Encoder, folder: Path, name: str) -> Sample:
 
 
 @once_a_run
-def _encoder(config: settings.Config) -> Encoder:
+def _encoder(config: sections.Config) -> Encoder:
     return build_identity(config, None)

@@ -9,7 +9,7 @@ from typing import ClassVar, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ffhq_uv.config import ConfigError
-from ffhq_uv.overrides import home
+from ffhq_uv.config.overrides import home
 
 
 class Words(BaseModel):

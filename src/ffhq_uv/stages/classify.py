@@ -6,8 +6,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from ffhq_uv import config as settings
-from ffhq_uv.config import Config
+from ffhq_uv.config import Config, sections
 from ffhq_uv.quality.tone_class import ita_class
 from ffhq_uv.selection.balance import balance
 from ffhq_uv.selection.classify import Bins, Values, census, classify
@@ -56,7 +55,7 @@ def run(config: Config) -> None:
     print(f"{metrics['classified']:,} samples in {len(sizes):,} categories, {left_out:,} left out")
 
 
-def axes_of(section: settings.Classify) -> list[Bins | Values]:
+def axes_of(section: sections.Classify) -> list[Bins | Values]:
     """The axes that a configuration names, in the order of the categories' names."""
     age, beard = section.age_edges, section.beard_edges
     return [
@@ -68,7 +67,7 @@ def axes_of(section: settings.Classify) -> list[Bins | Values]:
     ]
 
 
-def _named(axis: settings.Axis) -> Bins:
+def _named(axis: sections.Axis) -> Bins:
     """The bins of a further attribute, named after it: several axes may have numbers alike."""
     plain = Bins(axis.column, axis.edges)
     return Bins(axis.column, axis.edges, tuple(f"{axis.column}-{name}" for name in plain.places()))

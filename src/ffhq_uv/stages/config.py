@@ -9,7 +9,7 @@ from typing import Any
 
 from ffhq_uv.checkpoints.watched import link_own
 from ffhq_uv.config import PARAMS, Config, ConfigError, differences, read, refresh
-from ffhq_uv.contradictions import absent_devices
+from ffhq_uv.config.contradictions import absent_devices
 from ffhq_uv.store import files
 from ffhq_uv.store.apart import check_apart
 

@@ -18,10 +18,10 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from ffhq_uv import config as settings
 from ffhq_uv.analysis import Analysis
 from ffhq_uv.chain.build import build_analysis, build_generator, build_texturer
 from ffhq_uv.checkpoints.needs import check
+from ffhq_uv.config import sections
 from ffhq_uv.faults import PassingError, in_words, is_passing
 from ffhq_uv.generator import Generator
 from ffhq_uv.geometry import FRONT, Geometry
@@ -87,7 +87,7 @@ class Rooms:
     size: int
 
 
-def run(config: settings.Config) -> None:
+def run(config: sections.Config) -> None:
     """Compare every sample of the data set; where nobody knows the truth, write an empty table."""
     table: pl.DataFrame | None = pl.DataFrame(schema=SCHEMA)
     if config.generator.name == "studio" and is_studio(files.TOPO_ASSETS):
@@ -114,7 +114,7 @@ def _shards(index: pl.DataFrame, size: int) -> Iterator[Shard]:
 
 
 @once_a_run
-def _rooms(config: settings.Config) -> Rooms:
+def _rooms(config: sections.Config) -> Rooms:
     topology = load_topology(files.TOPO_ASSETS, config.texture.size)
     texturers: dict[str, Texturer] = {
         "published": PublishedTexturer(topology),
@@ -124,19 +124,19 @@ def _rooms(config: settings.Config) -> Rooms:
     return Rooms(build_generator(config), _analyses(config), texturers, topology.size)
 
 
-def _analyses(config: settings.Config) -> dict[str, Analysis]:
+def _analyses(config: sections.Config) -> dict[str, Analysis]:
     """The configured analysis; and unrefined and refined where the studio's geometry is wrong."""
     section = config.analysis
-    if not (isinstance(section, settings.StudioAnalysis) and section.noise > 0):
+    if not (isinstance(section, sections.StudioAnalysis) and section.noise > 0):
         return {section.refine: build_analysis(config)}
-    kinds: tuple[settings.Refine, ...] = ("none", "landmarks")
+    kinds: tuple[sections.Refine, ...] = ("none", "landmarks")
     return {
         refine: build_analysis(config.model_copy(update={"analysis": section.model_copy(update={"refine": refine})}))
         for refine in kinds
     }
 
 
-def _compare(config: settings.Config, _: Work, shard: Shard) -> tuple[pl.DataFrame, list[Path]]:
+def _compare(config: sections.Config, _: Work, shard: Shard) -> tuple[pl.DataFrame, list[Path]]:
     return pl.DataFrame(_rows_or_why_not(_rooms(config), shard), SCHEMA), []
 
 

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 from typing_extensions import Self
 
-from ffhq_uv import config as settings
 from ffhq_uv.archive.containers import Archives
 from ffhq_uv.archive.latents import decode_latent
 from ffhq_uv.archive.limits import Limits
 from ffhq_uv.archive.writing import encode_png, sample_files, write_bytes
 from ffhq_uv.chain.heads import fitted_heads
 from ffhq_uv.command.words import Words as Declared
+from ffhq_uv.config import Config, ConfigError
 from ffhq_uv.formats.png import read_png
 from ffhq_uv.geometry import VIEWS
 from ffhq_uv.shards.progress import progress
@@ -70,13 +70,13 @@ class Found:
     codes: NDArray[np.float32]
 
 
-def run(words: Words, config: settings.Config) -> None:
+def run(words: Words, config: Config) -> None:
     """Write the heads and say where."""
     for line in export(words, config):
         print(line)
 
 
-def export(words: Words, config: settings.Config) -> Iterator[str]:
+def export(words: Words, config: Config) -> Iterator[str]:
     """Write heads; a line for each: where it is, and whether it is the fitted one, or why not.
 
     Raises ConfigError where the studio is to read codes that are not its own.
@@ -119,7 +119,7 @@ class Samples:
     def find(self, id: str) -> Found:
         """A sample. Raises ConfigError for what is no id, FileNotFoundError for one that there is not."""
         if not (id.isdecimal() and len(id) == 6):
-            raise settings.ConfigError(f"sample={id}: expected six digits, such as sample=000000")
+            raise ConfigError(f"sample={id}: expected six digits, such as sample=000000")
         if self.made is not None:
             texture = sample_files(Path(), id)[0]
             if not (self.made / texture).is_file():
@@ -146,7 +146,7 @@ def _made(data: str) -> Path | None:
     return files.DATA_SET if files.NORMALISED_CODES.exists() else None
 
 
-def _fitted(config: settings.Config, id: str, found: Found) -> tuple[NDArray[np.float32] | None, str | None]:
+def _fitted(config: Config, id: str, found: Found) -> tuple[NDArray[np.float32] | None, str | None]:
     """Vertices [N, 3] of the head that the analysis fits to the front face; or None, and why there is none."""
     heads, reasons = fitted_heads(config, found.codes[None], [id])
     return heads[0], reasons[0]
@@ -196,7 +196,7 @@ class _Writer:
             self.words.out.mkdir(parents=True, exist_ok=True)
             tiles, _, said = transfer.correspond(moving, size, self.words.out / transfer.PICTURE)
             if len(tiles) > 1:
-                raise settings.ConfigError(
+                raise ConfigError(
                     f"target={self.words.target}: its layout has {len(tiles)} tiles with skin, a head here has one; "
                     "`transfer` writes a map a tile"
                 )

@@ -16,7 +16,6 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from ffhq_uv import config as settings
 from ffhq_uv.archive.containers import Archives
 from ffhq_uv.archive.latents import decode_latent
 from ffhq_uv.archive.limits import Limits
@@ -24,6 +23,7 @@ from ffhq_uv.archive.writing import METADATA, remove_partial_files, sample_files
 from ffhq_uv.chain.heads import fitted_heads
 from ffhq_uv.chain.metadata import metadata
 from ffhq_uv.command.words import Words as Declared
+from ffhq_uv.config import Config, ConfigError
 from ffhq_uv.engine import Engine
 from ffhq_uv.engine.serial import SERIAL
 from ffhq_uv.engine.worker import call
@@ -110,15 +110,15 @@ class Words(Declared):
         return files.INTERPOLATED if self.data == files.INTERPOLATED.name else files.DATA_SET
 
 
-def run(words: Words, config: settings.Config) -> None:
+def run(words: Words, config: Config) -> None:
     """Publish, say what was written and checked, and how to upload it."""
     if find_spec("pyarrow") is None:
-        raise settings.ConfigError("publish needs the package pyarrow: pip install -e '.[publish]'")
+        raise ConfigError("publish needs the package pyarrow: pip install -e '.[publish]'")
     for line in publish(words, config):
         print(line)
 
 
-def publish(words: Words, config: settings.Config) -> list[str]:
+def publish(words: Words, config: Config) -> list[str]:
     """Write the data set to a folder, or what is missing of it, and read it back; what was done, in words.
 
     Raises FileNotFoundError before its stage ran, NotPublished where the folder does not hold what it should.
@@ -163,7 +163,7 @@ def published_rows(root: Path) -> pl.DataFrame:
 def _normalised_rows() -> pl.DataFrame:
     samples, measurements = files.read_table(files.SAMPLES), files.read_table(files.MEASUREMENTS)
     if not files.NORMALISED_CODES.exists():
-        raise settings.ConfigError(
+        raise ConfigError(
             "data=ffhq-uv: this run took FFHQ-UV as it was published; normalise=published makes it from photographs"
         )
     measured = measurements.filter(pl.col("reason").is_null())
@@ -184,7 +184,7 @@ def _interpolated_rows() -> pl.DataFrame:
     return table.sort("id")
 
 
-def gather(root: Path, config: settings.Config, samples: int, map_size: int, heads: int | None) -> Facts:
+def gather(root: Path, config: Config, samples: int, map_size: int, heads: int | None) -> Facts:
     """The run's facts: parameters and files out of dvc.lock where DVC recorded them, else the configuration."""
     lock = read_yaml(Path("dvc.lock"))["stages"] if Path("dvc.lock").exists() else {}
     parameters = config.model_dump(mode="json", by_alias=True)
@@ -219,7 +219,7 @@ def _put(values: dict[str, Any], path: Sequence[str], value: Any) -> None:
     values[path[-1]] = value
 
 
-def _shards(words: Words, config: settings.Config, table: pl.DataFrame, columns: Columns) -> tuple[list[Path], int]:
+def _shards(words: Words, config: Config, table: pl.DataFrame, columns: Columns) -> tuple[list[Path], int]:
     """The shards' files, made where they are not there yet; and how many were."""
     from ffhq_uv.publish.shards import is_made, shard_name, shard_sizes
 
@@ -250,7 +250,7 @@ def _shards(words: Words, config: settings.Config, table: pl.DataFrame, columns:
     return paths, there
 
 
-def _key(words: Words, config: settings.Config, rows: Sequence[dict[str, Any]], sizes: Sequence[int]) -> str:
+def _key(words: Words, config: Config, rows: Sequence[dict[str, Any]], sizes: Sequence[int]) -> str:
     """Stands for what a shard is made from. A map's measurements, to the last digit, stand for its texels."""
     depends: list[Any] = [words.maps, words.heads, list(rows), list(sizes)]
     if words.heads:
@@ -258,9 +258,7 @@ def _key(words: Words, config: settings.Config, rows: Sequence[dict[str, Any]], 
     return hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
 
 
-def _make(
-    words: Words, config: settings.Config, columns: Columns, job: tuple[Path, str, Sequence[dict[str, Any]]]
-) -> None:
+def _make(words: Words, config: Config, columns: Columns, job: tuple[Path, str, Sequence[dict[str, Any]]]) -> None:
     """Write a shard, in a worker."""
     from ffhq_uv.publish.shards import write_shard
 
@@ -269,7 +267,7 @@ def _make(
         write_shard(half, columns, key, rows, partial(_read, words, config), suffix=f".{words.maps}")
 
 
-def _read(words: Words, config: settings.Config, rows: Sequence[dict[str, Any]]) -> list[Sample]:
+def _read(words: Words, config: Config, rows: Sequence[dict[str, Any]]) -> list[Sample]:
     """Some samples out of the data set."""
     from ffhq_uv.publish.shards import Sample
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ffhq_uv.config import Config
+    from ffhq_uv.config.sections import Config
 
 RECORDED = ("age", "beard", "smile", "neutral")
 """The recorded numbers that can be cut into bins."""
