@@ -203,7 +203,7 @@ class Archives:
         if state.st_size > limit:
             raise ArchiveError(f"{location}: refuses {state.st_size} bytes (at most {limit}); {_BOUNDED}")
         with path.open("rb") as file:
-            return file.read(limit)
+            return file.read(state.st_size)
 
     def _read_member(self, path: str, member: str, limit: int) -> bytes:
         try:

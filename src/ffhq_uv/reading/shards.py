@@ -48,7 +48,7 @@ class Shards:
             for name in large:
                 column = part.column(name).chunk(0)
                 is_file = name in ("image", "mesh")
-                found[name] = (column.field("bytes")[place].as_py() or b"") if is_file else _array(column, place)
+                found[name] = _bytes(column.field("bytes"), place) if is_file else _array(column, place)
         return found
 
     def _group(self, group: int, columns: list[str]) -> Any:
@@ -64,6 +64,14 @@ class Shards:
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_files": {}, "_last": (), "_part": None}
+
+
+def _bytes(column: Any, place: int) -> bytes:
+    """A binary value, copied once (a pyarrow scalar is a copy, and turning that into bytes another)."""
+    wide = column.type.equals("large_binary")
+    _, ends, values = column.buffers()
+    start, end = np.frombuffer(ends, np.int64 if wide else np.int32)[column.offset + place :][:2].tolist()
+    return bytes(memoryview(values)[start:end])
 
 
 def _array(column: Any, place: int) -> np.ndarray[Any, Any]:
