@@ -26,11 +26,12 @@ from typing import Any
 
 import polars as pl
 
-from ffhq_uv.chain.chain import SCHEMA
+from ffhq_uv.chain.measurements import SCHEMA
 from ffhq_uv.config import read
 from ffhq_uv.store.files import write_table
 
-INPUTS = ("archives", "latents", "index.parquet", "categories.parquet", "recipes.parquet", "bounds.parquet")
+TABLES = ("samples", "index", "categories", "recipes", "bounds")
+INPUTS = ("archives", "latents", *(f"{table}.parquet" for table in TABLES))
 RESULTS = ("data/ffhq-uv-interpolate", "data/interpolate-measurements.parquet", "metrics", "plots")
 KILLS, PARTS = 20, 3
 

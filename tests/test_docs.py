@@ -13,7 +13,7 @@ import torch
 import ffhq_uv
 import ffhq_uv.tools
 from ffhq_uv.__main__ import main
-from ffhq_uv.chain import chain
+from ffhq_uv.chain import measurements
 from ffhq_uv.command import tools
 from ffhq_uv.selection.filter import judge, resolve
 from ffhq_uv.stages import photographed
@@ -77,7 +77,7 @@ def test_the_generator_of_the_architecture_draws_faces() -> None:
 
 
 DATA = (ROOT / "docs/data.md").read_text()
-SOMETIMES = {*chain.SCHEMA, *photographed.OWN}
+SOMETIMES = {*measurements.SCHEMA, *photographed.OWN}
 """Columns that a table has in other configurations."""
 
 

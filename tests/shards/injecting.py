@@ -32,7 +32,8 @@ from tests.shards.shards import Shard, shards
 from tests.small_run import inside
 
 from ffhq_uv.archive.writing import encode_png, write_bytes
-from ffhq_uv.chain.chain import SCHEMA, Sample, _one_by_one_if_it_fails
+from ffhq_uv.chain.chain import _one_by_one_if_it_fails
+from ffhq_uv.chain.measurements import SCHEMA, Sample
 from ffhq_uv.config import Config, read
 from ffhq_uv.generator.recorded import RecordedGenerator
 from ffhq_uv.shards.run import running

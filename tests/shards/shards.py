@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from ffhq_uv.archive.limits import Limits
-from ffhq_uv.chain.chain import SCHEMA
+from ffhq_uv.chain.measurements import SCHEMA
 from ffhq_uv.shards.work import Work
 from ffhq_uv.tools.bs_error import measure
 

@@ -18,7 +18,7 @@ from tests.small_run import SMALL, inside, run
 from tests.stages.test_gate import INPUTS
 from tests.stages.test_pipeline import digests
 
-from ffhq_uv.chain.chain import SCHEMA
+from ffhq_uv.chain.measurements import SCHEMA
 from ffhq_uv.config import read
 from ffhq_uv.shards.key import key_of
 from ffhq_uv.shards.run import WORKER_DIED, running

@@ -15,7 +15,8 @@ from tests.shards.shards import Shard, make, shards
 from tests.small_run import inside
 
 from ffhq_uv.__main__ import main
-from ffhq_uv.chain.chain import SCHEMA, _one_by_one_if_it_fails
+from ffhq_uv.chain.chain import _one_by_one_if_it_fails
+from ffhq_uv.chain.measurements import SCHEMA
 from ffhq_uv.config import read
 from ffhq_uv.faults import PassingError, check_gone, in_words, is_passing
 from ffhq_uv.shards.run import running
@@ -87,7 +88,7 @@ def test_a_fault_of_the_moment_is_tried_again_and_never_kept(error: Exception, t
 def test_a_batch_for_which_memory_is_short_is_made_one_by_one() -> None:
     import torch
 
-    from ffhq_uv.chain.chain import Sample
+    from ffhq_uv.chain.measurements import Sample
 
     def draw(latents: torch.Tensor, ids: list[str], _: object) -> list[Sample]:
         if len(ids) > 1 or ids == ["c"]:

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from tests.small_run import run
 
-from ffhq_uv.chain.redetect import DETECTED
+from ffhq_uv.chain.measurements import DETECTED
 
 INPUTS = (
     "data/archives/topo_assets",

@@ -69,7 +69,7 @@ def test_a_sample_that_fails_keeps_its_rows_with_the_reason_and_costs_nobody_els
             raise ZeroDivisionError("a fault")
         return true_map(front, size)
 
-    monkeypatch.setattr("ffhq_uv.stages.truth.true_map", fails_for_the_fifth)
+    monkeypatch.setattr("ffhq_uv.stages.comparison.true_map", fails_for_the_fifth)
     assert run(folder, "truth", overrides=("failures.max_share=0.1",)) == [0]
     table, before = (pl.read_parquet(path / "data/texture-truth.parquet") for path in (folder, small_run))
     failed = table.filter(pl.col("reason").is_not_null())

@@ -7,13 +7,9 @@ leaves the batch with its reason; one that makes a room fail is found by running
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-import numpy as np
-import polars as pl
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ffhq_uv.analysis import Analysis
@@ -29,6 +25,7 @@ from ffhq_uv.chain.build import (
     check_studio,
 )
 from ffhq_uv.chain.encoders import Encoder
+from ffhq_uv.chain.measurements import Sample
 from ffhq_uv.config import Config
 from ffhq_uv.faults import PassingError, in_words, is_passing
 from ffhq_uv.generator import Generator
@@ -41,50 +38,6 @@ from ffhq_uv.shards.phases import phase
 from ffhq_uv.store import files
 from ffhq_uv.texture import Texturer
 from ffhq_uv.texture.topology import load_topology
-
-SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
-    "id": pl.String,
-    "reason": pl.String,
-    "note": pl.String,
-    "bs_error": pl.Float64,
-    "bs_error_of_luma": pl.Float64,
-    "valid_area_ratio": pl.Float64,
-    "expression": pl.Float64,
-    "light": pl.Float64,
-    "skin_tone": pl.Float64,
-    "identity": pl.List(pl.Float32),
-}
-"""The measurements table: ``reason`` is null, or why the sample failed and has no measurements.
-
-note               null, or what to know of a sample that did not fail, such as ``landmarks_guessed:left``
-bs_error           grey levels, of the extracted map
-bs_error_of_luma   per cent of the map's mean luma: the same uneven light counts the same on any skin
-valid_area_ratio   0..1
-expression         0 is neutral; the unit is that of the configured measure
-light              how uneven DPR finds the light on the front face, 0 is even; null where it is not estimated
-skin_tone          ITA, degrees
-identity           the embedding of the front face
-"""
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What became of one sample: why it failed, or its measurements and pictures.
-
-    measurements   a row of the measurements table, without id and reason
-    faces          uint8 [V, H, W, 3]
-    texture        uint8 [S, S, 3]
-    """
-
-    id: str
-    reason: str | None
-    measurements: dict[str, Any] = field(default_factory=dict)
-    faces: NDArray[np.uint8] | None = None
-    texture: NDArray[np.uint8] | None = None
-
-    def row(self) -> dict[str, Any]:
-        """The sample's row of the measurements table (`SCHEMA`)."""
-        return {"id": self.id, "reason": self.reason, **self.measurements}
 
 
 @dataclass(frozen=True)

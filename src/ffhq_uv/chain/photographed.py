@@ -8,23 +8,15 @@ from pathlib import Path
 import torch
 
 from ffhq_uv.chain.build import build_identity
-from ffhq_uv.chain.chain import Sample
 from ffhq_uv.chain.encoders import Encoder
-from ffhq_uv.config import sections
+from ffhq_uv.chain.measurements import Sample
+from ffhq_uv.config import Config
 from ffhq_uv.faults import PassingError
-from ffhq_uv.formats.photographs import SUFFIXES, PhotographError, read_photograph
+from ffhq_uv.formats.photographs import PhotographError, read_photograph
 from ffhq_uv.once import once_a_run
 
 
-def pictures(folder: Path) -> list[str]:
-    """The pictures below a folder, by their paths in it. Raises FileNotFoundError where there are none."""
-    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    if not found:
-        raise FileNotFoundError(f"source.reference_images: no pictures below {folder}")
-    return found
-
-
-def photographed(config: sections.Config, folder: Path, names: Sequence[str]) -> list[Sample]:
+def photographed(config: Config, folder: Path, names: Sequence[str]) -> list[Sample]:
     """Identity embeddings of aligned pictures, each by itself, whatever its size."""
     return [_person(_encoder(config), folder, name) for name in names]
 
@@ -47,5 +39,5 @@ def _person(encoder: Encoder, folder: Path, name: str) -> Sample:
 
 
 @once_a_run
-def _encoder(config: sections.Config) -> Encoder:
+def _encoder(config: Config) -> Encoder:
     return build_identity(config, None)

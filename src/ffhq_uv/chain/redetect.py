@@ -6,35 +6,23 @@ own codes, as ``analysis=studio`` does for geometry.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from ffhq_uv.analysis.landmarks import DlibLandmarks
 from ffhq_uv.chain.build import check_studio
 from ffhq_uv.chain.describers import build_describer
+from ffhq_uv.chain.measurements import DETECTED, Sample
 from ffhq_uv.config import Config, ConfigError
 from ffhq_uv.formats import packaged
 from ffhq_uv.geometry import FRONT
 from ffhq_uv.once import once_a_run
+from ffhq_uv.shards.phases import phase
 from ffhq_uv.studio.person import person
-
-DETECTED: dict[str, pl.DataType | type[pl.DataType]] = {
-    "detected_gender": pl.Int64,
-    "detected_age": pl.Float64,
-    "detected_beard": pl.Float64,
-    "detected_smile": pl.Float64,
-}
-"""Further columns of the new samples' measurements; null where nobody told: no face was found, no network is there.
-
-detected_gender   apparent: 1 male, 0 female
-detected_age      years
-detected_beard    0..1
-detected_smile    0..1
-"""
 
 Redetect = Callable[[NDArray[np.uint8], NDArray[np.float32], str], dict[str, float | None]]
 """What is told (`DETECTED`) of faces uint8 [3, H, W, 3], drawn of codes float32 [3, 18, 512], of a sample."""
@@ -53,6 +41,20 @@ def build_redetector(config: Config) -> Redetect | None:
         check_studio(config.generator)
         return _of_the_code
     return _networks(config.checkpoints.resolve())
+
+
+def redetected(config: Config, samples: Sequence[Sample], codes: NDArray[np.float32]) -> list[dict[str, Any]]:
+    """Rows of the measurements, with what is told again of the faces where that is asked for.
+
+    codes    float32 [n, 3, 18, 512] of the samples
+    """
+    if (redetect := build_redetector(config)) is None:
+        return [sample.row() for sample in samples]
+    with phase("redetect"):
+        return [
+            sample.row() | ({} if sample.faces is None else redetect(sample.faces, code, sample.id))
+            for sample, code in zip(samples, codes, strict=True)
+        ]
 
 
 @once_a_run

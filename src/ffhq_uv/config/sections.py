@@ -319,9 +319,13 @@ class Gate(Section):
     spare: Annotated[float, Field(ge=0)]
 
 
+Method = Literal["linear", "variance_preserving"]
+"""How codes are mixed (`selection.mix`)."""
+
+
 class Interpolate(Section):
     count: Count
-    method: Literal["linear", "variance_preserving"]
+    method: Method
     allocation: Literal["proportional", "uniform", "sqrt"]
     parents: Annotated[int, Field(ge=2)]
     weights: Literal["uniform", "beta", "half", "dirichlet"]

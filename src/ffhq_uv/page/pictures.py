@@ -33,14 +33,14 @@ from ffhq_uv.page.rows import Rows
 from ffhq_uv.page.script import picture, script, webp
 from ffhq_uv.page.wall import PER_ATLAS, QUALITY, atlas, colour, tile
 from ffhq_uv.shards.code import code_of
-from ffhq_uv.shards.run import Schema, running
+from ffhq_uv.shards.run import running
 from ffhq_uv.shards.work import Work
 from ffhq_uv.store import files
 from ffhq_uv.store.codes import sample_codes, stored, whole
 from ffhq_uv.store.limits import limits
 from ffhq_uv.texture.topology import load_mesh
 
-SCHEMA: Schema = {"id": pl.String, "reason": pl.String, "colour": pl.List(pl.UInt8)}
+SCHEMA: files.Schema = {"id": pl.String, "reason": pl.String, "colour": pl.List(pl.UInt8)}
 ATLASES = 4
 """Atlases of a shard."""
 MAP, FACE = 1024, 384

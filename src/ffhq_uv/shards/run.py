@@ -9,7 +9,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from ffhq_uv.shards.key import key_of
 from ffhq_uv.shards.phases import Span, take_spans
 from ffhq_uv.shards.progress import progress
 from ffhq_uv.shards.provenance import begin_run
+from ffhq_uv.shards.table import SHARD
 from ffhq_uv.shards.throughput import Throughput, report
 from ffhq_uv.shards.work import Work, work_on
 from ffhq_uv.store import files
@@ -35,9 +36,6 @@ ROUNDS, PAUSE = 2, 0.5
 """Times that shards are tried again in a run which a fault of the moment hit, and seconds before that."""
 
 S = TypeVar("S", bound="Shard")
-
-Schema = Mapping[str, pl.DataType | type[pl.DataType]]
-"""Of a stage's rows; ``id`` and ``reason`` are among the columns."""
 
 
 class Shard(Protocol):
@@ -88,10 +86,13 @@ class PutOff:
 
 @dataclass
 class Run:
-    """A run of a stage: shards that are finished, and workers to finish the others."""
+    """A run of a stage: shards that are finished, and workers to finish the others.
+
+    schema    of the rows; ``id`` and ``reason`` are among the columns
+    """
 
     stage: str
-    schema: Schema
+    schema: files.Schema
     work: Work
     engine: Engine
     begun: worker.Run
@@ -103,13 +104,15 @@ class Run:
     died: set[str] = field(default_factory=set)
     apart: set[str] = field(default_factory=set)
 
-    def rows(self, make: Make[S], shards: Sequence[S]) -> pl.DataFrame | None:
+    def rows(self, make: Make[S], shards: Sequence[S], long: Sequence[str] = ()) -> pl.DataFrame | None:
         """The rows of all shards, in their order; None if this run finishes one part of them only.
 
         Shards that an earlier run finished, and that are whole, are not made again. A shard that costs its worker's
         life every time is taken apart, and all samples but the one that does it are made. This one, and what a fault of
         the moment hit again and again, is not finished: RuntimeError says so, and the next run tries it again. If
         samples may be left out (``failures.died``), it has a row with the reason `WORKER_DIED` instead.
+
+        Columns that are ``long`` are not read; the column `SHARD` says of each row where they are (`table.write_rows`).
         """
         own = shards if self.part is None else self.part.of(shards, name)
         todo = [shard for shard in own if not self.work.whole(name(shard), shard.ids)]
@@ -126,7 +129,8 @@ class Run:
                 "without these samples"
             )
         if self.part is None:
-            return pl.concat([self._rows(shard) for shard in shards])
+            short = [name for name in self.schema if name not in long]
+            return pl.concat([self._rows(shard, short) for shard in shards]).drop([] if long else SHARD)
         missing = sum(not self.work.has(name(shard)) for shard in shards)
         self.bar.write(
             f"{self.stage}, part {self.part}: its {len(own):,} shards are finished, {missing:,} of other parts are not "
@@ -135,12 +139,13 @@ class Run:
         )
         return None
 
-    def _rows(self, shard: S) -> pl.DataFrame:
+    def _rows(self, shard: S, columns: list[str]) -> pl.DataFrame:
         if name(shard) in self.apart:
-            return pl.concat([self._rows(one) for one in shard.ones()])
+            return pl.concat([self._rows(one, columns) for one in shard.ones()])
         if self.died.issuperset(shard.ids):
-            return pl.DataFrame([{"id": shard.ids[0], "reason": WORKER_DIED}], self.schema)
-        return self.work.rows([name(shard)])
+            lost = pl.DataFrame([{"id": shard.ids[0], "reason": WORKER_DIED}], self.schema)
+            return lost.select(*columns, pl.lit(None, pl.String).alias(SHARD))
+        return self.work.rows(name(shard), columns).with_columns(pl.lit(name(shard)).alias(SHARD))
 
     def _finish(self, make: Make[S], shards: Sequence[S]) -> None:
         """Make shards, and those again that a fault of the moment hit, after the others."""
@@ -187,7 +192,7 @@ class Run:
 
 
 @contextlib.contextmanager
-def running(stage: str, config: Config, schema: Schema, key: str | None = None) -> Iterator[Run]:
+def running(stage: str, config: Config, schema: files.Schema, key: str | None = None) -> Iterator[Run]:
     """A run of a stage. What it finishes is found again by the next one, if this one is killed or fails.
 
     Raises RuntimeError if another run is at the same work, ConfigError for an engine that is not there, and OSError,

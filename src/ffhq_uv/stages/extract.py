@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import torch
 from numpy.typing import NDArray
 
 from ffhq_uv.archive.writing import (
@@ -23,22 +22,21 @@ from ffhq_uv.archive.writing import (
     write_metadata,
     write_uv_map,
 )
-from ffhq_uv.chain.chain import SCHEMA, Sample, build
+from ffhq_uv.chain.measurements import DETECTED, LONG, SCHEMA
 from ffhq_uv.chain.metadata import metadata
-from ffhq_uv.chain.redetect import DETECTED, build_redetector
 from ffhq_uv.checkpoints.needs import check
-from ffhq_uv.config import Config, ConfigError
+from ffhq_uv.config import Config, ConfigError, sections
 from ffhq_uv.figures.contact_sheet import contact_sheet
 from ffhq_uv.selection.filter import Criterion, hold, summarise
 from ffhq_uv.selection.gate import replace_lost
-from ffhq_uv.selection.mix import Codes, Method, mix
 from ffhq_uv.shards.failures import check_failures
 from ffhq_uv.shards.phases import phase
 from ffhq_uv.shards.run import running
+from ffhq_uv.shards.table import SHARD, write_rows
 from ffhq_uv.shards.work import Work
 from ffhq_uv.store import files
 from ffhq_uv.store.bounds import read_bounds
-from ffhq_uv.store.codes import sample_codes, stored, whole
+from ffhq_uv.store.codes import Codes, sample_codes, stored, whole
 from ffhq_uv.store.data_set import put_together
 from ffhq_uv.store.recipes import Ingredients
 
@@ -73,11 +71,13 @@ class Mixer:
     means    the file of the categories' mean codes, where the method needs them
     """
 
-    method: Method
+    method: sections.Method
     means: Path | None
 
     def __call__(self, shard: Shard) -> Codes:
         """Codes float32 [k, 3, 18, 512]. Their parents' are mapped for this shard only, and do not stay in memory."""
+        from ffhq_uv.selection.mix import mix  # here, as all that only workers need: it takes numba
+
         weights = np.array(shard.recipes["weights"].to_list(), np.float32)
         means = None if self.means is None else stored(self.means)
         codes = stored(sample_codes())
@@ -90,7 +90,10 @@ def run(config: Config) -> None:
     A sample that fails keeps its row of measurements, with the reason, and has no map.
     """
     check(config)
-    build_redetector(config)  # what it lacks is said before the work begins
+    if config.attributes.redetect:
+        from ffhq_uv.chain.redetect import build_redetector
+
+        build_redetector(config)  # what it lacks is said before the work begins
     bounds = _bounds(config)
     recipes = files.read_table(files.RECIPES)
     todo, spares = recipes.filter(~pl.col("spare")), recipes.filter("spare")
@@ -101,7 +104,7 @@ def run(config: Config) -> None:
         make = partial(_make, config, _mixer(config, ingredients, run.work.folder / "means.npy"), bounds, shown)
         while len(todo):
             parts = todo.iter_slices(config.engine.shard)
-            rows = run.rows(make, [Shard(part, *ingredients.of(part)) for part in parts])
+            rows = run.rows(make, [Shard(part, *ingredients.of(part)) for part in parts], LONG)
             if rows is None:
                 return
             measured.append(rows)
@@ -114,19 +117,14 @@ def run(config: Config) -> None:
         with files.replacing_directory(files.INTERPOLATED) as out:
             put_together(run.work.folder, made["id"].to_list(), out)
             write_meta_info(out / "meta-info.json", _meta_info(made, config.interpolate.record_parents))
-            write_metadata(out, metadata(made, measurements).iter_rows(named=True))
+            write_metadata(out, metadata(made, measurements.drop(SHARD)).iter_rows(named=True))
         rejected = verdict.filter(pl.col("status") == "dropped")
         files.write_table(files.REJECTED, rejected)
-        files.write_table(files.INTERPOLATED_MEASUREMENTS, _without(measurements, rejected))
+        others = measurements.join(rejected, on="id", how="anti").sort("id")
+        write_rows(files.INTERPOLATED_MEASUREMENTS, others, run.work, _schema(config))
         files.write_report("extract", _metrics(asked, verdict, bounds))
         _picture(run.work, shown)
     print(f"made {len(made):,} of {asked:,} samples, {len(rejected):,} rejected")
-
-
-def _without(measurements: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
-    """Measurements of the others, by id; copied once, since they may fill a good part of the memory."""
-    order = measurements.select("id").with_row_index("row").join(rejected, on="id", how="anti").sort("id")
-    return measurements[order["row"]]
 
 
 def _bounds(config: Config) -> tuple[Criterion, ...]:
@@ -164,10 +162,15 @@ def _make(
 
     The rows of measurements, and the files written.
     """
+    import torch  # here: it loads for seconds, and the run itself does without
+
+    from ffhq_uv.chain.chain import build
+    from ffhq_uv.chain.redetect import redetected
+
     with phase("decode"):
         codes = mixer(shard)
-    samples = _samples(config, codes, shard.ids)
-    rows = pl.DataFrame(_rows(config, samples, codes), _schema(config))
+    samples = build(config).samples(torch.from_numpy(codes), shard.ids, [None] * len(shard.ids))
+    rows = pl.DataFrame(redetected(config, samples, codes), _schema(config))
     good = hold(rows, bounds)["status"] == "kept"
     people = shard.recipes.select("gender", "beard", "age").iter_rows()
     written = []
@@ -186,29 +189,14 @@ def _make(
     return rows, written
 
 
-def _schema(config: Config) -> dict[str, pl.DataType | type[pl.DataType]]:
+def _schema(config: Config) -> files.Schema:
     """The columns of the measurements."""
     return SCHEMA | DETECTED if config.attributes.redetect else SCHEMA
-
-
-def _rows(config: Config, samples: Sequence[Sample], codes: Codes) -> list[dict[str, Any]]:
-    """Rows of the measurements, with what is told again of the faces where that is asked for."""
-    if (redetect := build_redetector(config)) is None:
-        return [sample.row() for sample in samples]
-    with phase("redetect"):
-        return [
-            sample.row() | ({} if sample.faces is None else redetect(sample.faces, code, sample.id))
-            for sample, code in zip(samples, codes, strict=True)
-        ]
 
 
 def _shown(work: Work, id: str) -> Path:
     """Where the faces and the map of a sample on the contact sheet wait for it."""
     return work.folder / "shown" / f"{id}.npz"
-
-
-def _samples(config: Config, codes: Codes, ids: list[str]) -> list[Sample]:
-    return build(config).samples(torch.from_numpy(codes), ids, [None] * len(ids))
 
 
 def _metrics(asked: int, verdicts: pl.DataFrame, bounds: Sequence[Criterion]) -> dict[str, Any]:

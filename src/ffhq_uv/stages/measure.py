@@ -13,17 +13,17 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-import torch
 
 from ffhq_uv.archive.writing import sample_files, write_face_latents, write_meta_info, write_uv_map
-from ffhq_uv.chain.chain import SCHEMA, build
-from ffhq_uv.chain.photographed import photographed, pictures
+from ffhq_uv.chain.measurements import LONG, SCHEMA
 from ffhq_uv.chain.recorded import check_records, with_expressions
 from ffhq_uv.checkpoints.needs import check
 from ffhq_uv.config import Config
+from ffhq_uv.formats.photographs import SUFFIXES
 from ffhq_uv.shards.failures import check_failures
 from ffhq_uv.shards.phases import phase
 from ffhq_uv.shards.run import running
+from ffhq_uv.shards.table import write_rows
 from ffhq_uv.shards.work import Work
 from ffhq_uv.store import files
 from ffhq_uv.store.codes import sample_codes, stored, whole
@@ -77,7 +77,7 @@ def run(config: Config) -> None:
     people = _shards(reference, files.REFERENCE_CODES, size) if folder is None else _pictures(folder, size)
     shards = [*_shards(samples, codes, size), *people]
     with running("measure", config, SCHEMA) as run:
-        measured = run.rows(partial(_measure, config), shards)
+        measured = run.rows(partial(_measure, config), shards, LONG)
         if measured is None:
             return
         count = samples["reason"].null_count()
@@ -85,10 +85,11 @@ def run(config: Config) -> None:
             (samples, measured[:count], codes, files.MEASUREMENTS),
             (reference, measured[count:], files.REFERENCE_CODES, files.REFERENCE),
         ):
-            unread = rows.clear() if index is reference and folder is not None else _unread(index)
-            table = pl.concat([rows, unread]).sort("id").rechunk()
+            unread = index.filter(pl.col("reason").is_not_null()).select("id", "reason")
+            told = [rows] if index is reference and folder is not None else [rows, unread]
+            table = pl.concat(told, how="diagonal").sort("id")
             check_failures(table["reason"], config.failures.max_share, f"measure: {source.stem}")
-            files.write_table(out, table)
+            write_rows(out, table, run.work, SCHEMA)
         with files.replacing_directory(files.DATA_SET) as out:
             if codes == files.NORMALISED_CODES:
                 made = samples.join(measured[:count].filter(pl.col("reason").is_null()), on="id", how="semi")
@@ -111,17 +112,20 @@ def _shards(index: pl.DataFrame, codes: Path, size: int) -> Iterator[Shard]:
 
 
 def _pictures(folder: Path, size: int) -> Iterator[Pictures]:
-    names = pictures(folder)
+    """Raises FileNotFoundError where there are none."""
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not names:
+        raise FileNotFoundError(f"source.reference_images: no pictures below {folder}")
     for start in range(0, len(names), size):
         yield Pictures(folder, names[start : start + size])
 
 
-def _unread(index: pl.DataFrame) -> pl.DataFrame:
-    """The rows of samples that could not be read."""
-    return pl.DataFrame(index.filter(pl.col("reason").is_not_null()).select("id", "reason").to_dicts(), SCHEMA)
-
-
 def _measure(config: Config, work: Work, shard: Shard | Pictures) -> tuple[pl.DataFrame, list[Path]]:
+    import torch  # here: it loads for seconds, and the run itself does without
+
+    from ffhq_uv.chain.chain import build
+    from ffhq_uv.chain.photographed import photographed
+
     if isinstance(shard, Pictures):
         people = photographed(config, shard.folder, shard.ids)
         return pl.DataFrame([person.row() for person in people], SCHEMA), []

@@ -19,7 +19,6 @@ from ffhq_uv.source.report import report
 from ffhq_uv.store import files
 from ffhq_uv.store.apart import check_apart, check_files_apart
 from ffhq_uv.store.limits import limits
-from ffhq_uv.studio.publish import publish
 
 
 def run(config: Config) -> None:
@@ -63,6 +62,8 @@ def _find(config: Config) -> tuple[Found, int | None]:
 
 
 def _publish(source: StudioSource, seed: int, archives: Path) -> None:
+    from ffhq_uv.studio.publish import publish  # here: it takes torch, which nobody waits for who has archives
+
     with progress(source.people, "publish", "person") as bar:
         publish(
             archives,

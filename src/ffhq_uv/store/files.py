@@ -9,11 +9,12 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from polars.io.plugins import register_io_source
 
 from ffhq_uv.store.written import check_replaceable, remember
 
@@ -53,6 +54,9 @@ METRICS = Path("metrics")
 REPORTS = Path("reports")
 PLOTS = Path("plots")
 LOGS = Path("logs")
+
+Schema = Mapping[str, pl.DataType | type[pl.DataType]]
+"""The columns of a table, in their order."""
 
 
 @contextlib.contextmanager
@@ -116,8 +120,21 @@ def write_table(path: Path, table: pl.DataFrame) -> None:
 
 def write_parquet(path: Path, table: pl.DataFrame) -> None:
     """Write Parquet to a path. A full disk is an OSError, as with any other file."""
-    try:
+    with _full_disk_told(path):
         table.write_parquet(path)
+
+
+def write_batches(path: Path, batches: Iterable[pl.DataFrame], schema: Schema, size: int) -> None:
+    """Write a table as Parquet that comes in batches, in row groups of ``size`` rows: it is never held as a whole."""
+    table = register_io_source(lambda *_: iter(batches), schema=schema)
+    with replacing(path) as partial, _full_disk_told(partial):
+        table.sink_parquet(partial, row_group_size=size, maintain_order=True)
+
+
+@contextlib.contextmanager
+def _full_disk_told(path: Path) -> Iterator[None]:
+    try:
+        yield
     except pl.exceptions.PolarsError as error:
         if found := re.search(r"os error (\d+)", str(error)):
             raise OSError(int(found[1]), os.strerror(int(found[1])), str(path)) from error

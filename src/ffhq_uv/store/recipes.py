@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from ffhq_uv.selection.mix import Codes, category_means
 from ffhq_uv.store import files
+from ffhq_uv.store.codes import Codes
 
 
 @dataclass(frozen=True)
@@ -42,4 +42,6 @@ class Ingredients:
 
     def means(self, codes: Codes) -> Codes:
         """The mean code of every group, float32 [c, ...], of the stored codes."""
+        from ffhq_uv.selection.mix import category_means  # here: it takes numba, and few runs need means
+
         return category_means(codes, self.homes, len(self.groups))
