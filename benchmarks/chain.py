@@ -7,8 +7,8 @@ map by the published recipe, which is measured and written as PNG. Random networ
 detectors search for seconds: what is looked at and textured is a person of the studio, in place of what was drawn. The
 plain reading is NVIDIA's formulation, the eager networks as published, the texture recipe step by step, and Pillow;
 landmarks, crops and the head's placement are ours in all. Every variant is a process of its own with one thread, as a
-worker of the pipeline is; they take turns, and the least processor time of the rounds counts. ``--before`` is a checkout
-of this repository as it once was.
+worker of the pipeline is; they take turns, and the least processor time of the rounds counts. ``--before`` is a
+checkout of this repository as it once was.
 """
 
 from __future__ import annotations
