@@ -22,7 +22,9 @@ from ffhq_uv.networks import (
     usable_device,
     with_weights,
 )
-from ffhq_uv.networks.layers import Tiles, Winograd, available
+from ffhq_uv.networks.direct import Products
+from ffhq_uv.networks.layers import Direct, Winograd, available
+from ffhq_uv.networks.native import Native
 
 
 class Small(nn.Module):
@@ -181,9 +183,9 @@ def test_the_quick_layers_compute_what_the_plain_ones_do(tiles: bool, monkeypatc
     x = torch.randn(2, 3, 19, 30)
     plain = network(x)
     quick = quickened(folded(network), torch.device("cpu"), channels=64)
-    quicker = {name: type(layer) for name, layer in quick.named_children() if isinstance(layer, Tiles | Winograd)}
-    names = ["second", "third", *(["halving", "wide"] if tiles else [])]
-    assert quicker == dict.fromkeys(names, Tiles if tiles else Winograd)
+    quicker = {name: type(layer) for name, layer in quick.named_children() if isinstance(layer, Direct | Winograd)}
+    serves = Direct if tiles else Winograd
+    assert quicker == {"second": serves, "third": serves, "halving": Direct, "wide": Direct}
     torch.testing.assert_close(quick(x), plain, atol=1e-4, rtol=1e-4)
 
 
@@ -203,45 +205,64 @@ def test_blocks_end_by_adding_inside_of_their_convolution(make: Callable[[], nn.
         torch.testing.assert_close(found, expected, atol=1e-4 * float(expected.abs().max()), rtol=1e-4)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize(
-    ("side", "step", "height", "width"), [(3, 1, 21, 9), (3, 2, 20, 33), (3, 2, 7, 1), (1, 2, 9, 7)]
-)
-def test_tiles_are_the_convolution_and_what_follows(
-    side: int, step: int, height: int, width: int, threads: int
-) -> None:
-    """Of some channels of wider features, with what lies around them and what is added, in both precisions."""
+def library_for(products: Products) -> Native:
     library = available()
-    if library is None or not library.tiles:
-        pytest.skip("this processor has no tiles")
+    if library is None:
+        pytest.skip("no compiler")
+    if (products >= Products.BFLOAT16 and not library.bfloat16) or (products >= Products.TILES and not library.tiles):
+        pytest.skip("not on this processor")
+    return library
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("products", Products)
+@pytest.mark.parametrize(
+    ("side", "step", "height", "width"), [(3, 1, 21, 9), (3, 2, 20, 33), (3, 2, 7, 1), (1, 2, 9, 7), (1, 1, 7, 7)]
+)
+def test_products_are_the_convolution_and_what_follows(
+    side: int, step: int, height: int, width: int, products: Products, threads: int
+) -> None:
+    """Of some channels of wider features, with what lies around them and what is added, in every form."""
+    library = library_for(products)
     draw = torch.Generator().manual_seed(0)
-    wide = torch.randn(2, 96, height, width, generator=draw).contiguous(memory_format=torch.channels_last)
-    x, around = wide[:, 32:], torch.randn(64, generator=draw)
-    weight, bias, slopes = torch.randn(96, 64, side, side, generator=draw), torch.randn(96), torch.rand(96)
+    wide = torch.randn(2, 608, height, width, generator=draw).contiguous(memory_format=torch.channels_last)
+    x, around = wide[:, 32:], torch.randn(576, generator=draw)  # more inputs than the first cache holds
+    weight, bias, slopes = torch.randn(96, 576, side, side, generator=draw), torch.randn(96), torch.rand(96)
     pad = side // 2
-    framed = around[:, None, None].expand(2, 64, height + 2 * pad, width + 2 * pad).clone()
+    framed = around[:, None, None].expand(2, 576, height + 2 * pad, width + 2 * pad).clone()
     framed[:, :, pad : pad + height, pad : pad + width] = x
     plain = nn.functional.conv2d(framed.double(), weight.double(), bias.double(), step)
     added = torch.randn(plain.shape, generator=draw)
     expected = nn.functional.prelu(plain + added, slopes.double())
+    error = 2**-8 if products in (Products.BFLOAT16, Products.TILES) else 2**-17
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(threads)
-        for parts, error in ((2, 2**-17), (1, 2**-8)):
-            found = Tiles(library, weight, bias, slopes, around, step=step, parts=parts)(x, added)
-            assert (found - expected).square().mean().sqrt() < error * expected.square().mean().sqrt()
+        convolution = Direct(library, weight, bias, slopes, around, step=step, products=products)
+        found = convolution(x, added)
+        assert (found - expected).square().mean().sqrt() < error * expected.square().mean().sqrt()
+        for sample in range(2):  # whatever the batch
+            assert torch.equal(convolution(x[sample : sample + 1], added[sample : sample + 1])[0], found[sample])
     finally:
         torch.set_num_threads(before)
 
 
-def test_tiles_keep_a_number_that_is_none() -> None:
+@pytest.mark.parametrize("side", [1, 3])
+def test_products_of_images_of_one_pixel(side: int) -> None:
+    """Such as means, whose strides may say anything."""
+    draw = torch.Generator().manual_seed(0)
+    x, weight = (torch.randn(3, 32, 8, 8, generator=draw), torch.randn(32, 32, side, side, generator=draw))
+    for one in (x.mean((2, 3), keepdim=True), x.contiguous(memory_format=torch.channels_last).mean(3, keepdim=True)):
+        found = Direct(library_for(Products.FLOAT32), weight)(one)
+        torch.testing.assert_close(found, nn.functional.conv2d(one, weight, padding=side // 2), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("products", Products)
+def test_products_keep_a_number_that_is_none(products: Products) -> None:
     """Where it is seen, and nowhere else."""
-    library = available()
-    if library is None or not library.tiles:
-        pytest.skip("this processor has no tiles")
     x = torch.ones(1, 32, 9, 70)
     x[0, 5, 4, 40] = torch.nan
-    found = Tiles(library, torch.ones(32, 32, 3, 3))(x).isnan()
+    found = Direct(library_for(products), torch.ones(32, 32, 3, 3), products=products)(x).isnan()
     expected = torch.zeros_like(found)
     expected[:, :, 3:6, 39:42] = True
     assert torch.equal(found, expected)

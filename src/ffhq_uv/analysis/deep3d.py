@@ -59,7 +59,7 @@ class Deep3DAnalysis:
         self._refine = Refiner(self.model) if refine else None
         self.points = DetectedPoints(checkpoints, fallback, correction)
         self._model_points = load_model_points(topo_assets / MODEL_POINTS)
-        self._network = quickened(folded(load_deep3d(checkpoints / DEEP3D)), self._device, channels=128)
+        self._network = quickened(folded(load_deep3d(checkpoints / DEEP3D)), self._device, channels=512)
         self._parser = FaceParser(checkpoints / PARSING, device, precision)
         for basis, layer in (("identity", "0"), ("expression", "1.0")):
             predicted = self._network.get_parameter(f"final_layers.{layer}.bias").shape[0]

@@ -139,7 +139,7 @@ class FaceParser:
     def __init__(self, path: Path, device: str, precision: Precision = "float32") -> None:
         self._device = usable_device(device)
         network = folded(with_weights(BiSeNet, read_state(path), path))
-        self._network = quickened(network, self._device, 256, precision, careful=True)
+        self._network = quickened(network, self._device, 512, precision, careful=True)
         self._dtype = next(self._network.parameters()).dtype
 
     def __call__(self, faces: Tensor) -> Tensor:

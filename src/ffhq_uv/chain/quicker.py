@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from ffhq_uv.config import Config, Deep3DAnalysis, StyleGAN2Generator
-from ffhq_uv.networks.layers import Tiles, Winograd, available
+from ffhq_uv.networks.direct import Products
+from ffhq_uv.networks.layers import Direct, Winograd, available
 from ffhq_uv.networks.native import Native
-from ffhq_uv.networks.winograd import winograd_kernel
 
 CHANNELS, SIDE = 256, 64
 """Of the convolution that is timed: one of the middle of every network here."""
@@ -42,21 +42,17 @@ def _options(config: Config, library: Native) -> Iterator[Option]:
     x = torch.ones(1, CHANNELS, SIDE, SIDE).contiguous(memory_format=torch.channels_last)
     conv = nn.Conv2d(CHANNELS, CHANNELS, 3, padding=1).requires_grad_(False)
     winograd = Winograd(library, conv.weight)
+    rounded = Winograd(library, conv.weight, precision="bfloat16") if library.bfloat16 else winograd
     generator, analysis = config.generator, config.analysis
     if isinstance(generator, StyleGAN2Generator) and torch.device(generator.device).type == "cpu":
         if not generator.compile:
             yield Option("generator.compile=true", "generate", _ratio(lambda: conv(x), lambda: winograd(x)))
         elif generator.precision == "float32" and library.bfloat16:
-            kernel = winograd_kernel(conv.weight, torch.bfloat16, library.panel, up=False)
-
-            def rounded() -> object:
-                return library.convolve(x, kernel, winograd.bias, slopes=winograd.slopes)
-
-            yield Option("generator.precision=bfloat16", "generate", _ratio(lambda: winograd(x), rounded))
+            yield Option("generator.precision=bfloat16", "generate", _ratio(lambda: winograd(x), lambda: rounded(x)))
     rounds = not isinstance(analysis, Deep3DAnalysis) or analysis.precision == "bfloat16" or analysis.device != "cpu"
-    if library.tiles and not rounds:
-        tiles = Tiles(library, conv.weight, parts=1)
-        yield Option("analysis.precision=bfloat16", "analyse", _ratio(lambda: winograd(x), lambda: tiles(x)))
+    if library.bfloat16 and not rounds:
+        parsing = Direct(library, conv.weight, products=Products.TILES) if library.tiles else rounded
+        yield Option("analysis.precision=bfloat16", "analyse", _ratio(lambda: winograd(x), lambda: parsing(x)))
 
 
 def _ratio(now: Callable[[], object], then: Callable[[], object]) -> float:

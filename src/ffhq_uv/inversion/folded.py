@@ -2,18 +2,17 @@
 
 - Features lie channels last, so a 1 x 1 convolution is a matrix product and the channels of a place are neighbours.
 - A normalisation is part of the weights of the convolution before or after it.
-- The 3 x 3 convolutions of the body go Winograd's way (`ffhq_uv.networks.winograd`); those of small images, and of the
-  heads, are products of tiles where the processor has them (`ffhq_uv.networks.tiles`).
-- The heads of a level look at the same features: their first convolution is one for all of them. Without tiles it is a
-  matrix product, and the others are a batch of products over the gathered 3 x 3 places. Nine tenths of the weights
-  are theirs; they are stored
-  in the order in which the product reads them, which a convolution would have to rearrange in every call.
+- The 3 x 3 convolutions of the body go Winograd's way (`ffhq_uv.networks.winograd`); those that halve or see small
+  images, and the heads', are matrix products, of tiles where the processor has them (`ffhq_uv.networks.direct`).
+- The heads of a level look at the same features: their first convolution is one for all of them. Nine tenths of the
+  weights are theirs; they are stored in the order in which the product reads them.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -32,7 +31,8 @@ from ffhq_uv.inversion.e4e_network import (
     enlarged,
     shared_and_own,
 )
-from ffhq_uv.networks.layers import Tiles, Winograd, suits
+from ffhq_uv.networks.direct import Products
+from ffhq_uv.networks.layers import Direct, Winograd, suits, suits_direct
 from ffhq_uv.networks.native import Native
 
 WINOGRAD = 256
@@ -130,64 +130,25 @@ class FoldedHeads(nn.Module):
         return torch.baddbmm(bias, y, weight.transpose(1, 2)).transpose(0, 1)
 
 
-class Common(nn.Module):
-    """The heads' first convolutions of the same features, and their leaky ReLU, as one matrix product."""
-
-    def __init__(self, convs: Sequence[nn.Conv2d]) -> None:
-        super().__init__()
-        weight, bias = _stacked([_as_matrix(conv) for conv in convs])
-        self._weights = nn.ParameterList(_frozen(weight.flatten(0, 1), bias.flatten()))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Features [B, 512, S, S] to those of all heads, of half the size."""
-        weight, bias = self._weights
-        y = torch.addmm(bias, _neighbours(x.permute(0, 2, 3, 1)).flatten(0, 1), weight.T)
-        return functional.leaky_relu(y, SLOPE).reshape(len(x), x.shape[2] // 2, -1, len(bias)).permute(0, 3, 1, 2)
-
-
 class Own(nn.Module):
-    """A later convolution of every head, of its own features, and its leaky ReLU: a batch of matrix products."""
+    """A later convolution of every head, of its own features."""
 
-    def __init__(self, convs: Sequence[nn.Conv2d]) -> None:
+    def __init__(self, convs: Sequence[nn.Module]) -> None:
         super().__init__()
-        weight, bias = _stacked([_as_matrix(conv) for conv in convs])
-        self._weights = nn.ParameterList(_frozen(weight, bias[:, None]))
+        self._convs = nn.ModuleList(convs)
 
     def forward(self, x: Tensor) -> Tensor:
         """Features of all heads to such of half the size."""
-        weight, bias = self._weights
-        batch, side = len(x), x.shape[2] // 2
-        own = x.reshape(batch, len(weight), WIDTH, *x.shape[2:]).permute(1, 0, 3, 4, 2)
-        near = _neighbours(own.flatten(0, 1)).reshape(len(weight), -1, 9 * WIDTH)
-        y = functional.leaky_relu(torch.baddbmm(bias, near, weight.transpose(1, 2)), SLOPE)
-        return y.reshape(-1, batch, side, side, WIDTH).permute(1, 0, 4, 2, 3).flatten(1, 2)
-
-
-class OwnTiles(nn.Module):
-    """The same by products of tiles."""
-
-    def __init__(self, library: Native, convs: Sequence[nn.Conv2d]) -> None:
-        super().__init__()
-        self._convs = nn.ModuleList(_halving(library, conv) for conv in convs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """As `Own.forward`."""
         return torch.cat([conv(part) for conv, part in zip(self._convs, x.chunk(len(self._convs), 1), strict=True)], 1)
 
 
 def _step(convs: Sequence[nn.Conv2d], side: int, library: Native | None, *, common: bool) -> nn.Module:
     """One convolution of all heads, of features of ``side`` x ``side`` places: common to all or each its own."""
-    if library is not None and library.tiles and side >= TILED:
-        return _common_tiles(library, convs) if common else OwnTiles(library, convs)
-    return Common(convs) if common else Own(convs)
-
-
-def _common_tiles(library: Native, convs: Sequence[nn.Conv2d]) -> Tiles:
-    """`Common` by products of tiles."""
-    whole, *others = [_halving(library, conv) for conv in convs]
-    for name in ("kernel", "bias", "slopes"):
-        setattr(whole, name, torch.cat([getattr(each, name) for each in (whole, *others)]))
-    return whole
+    tiles = library is not None and library.tiles and side >= TILED
+    halving = partial(_halving, library, Products.SPLIT_TILES if tiles else Products.FLOAT32)
+    if common:
+        return halving(torch.cat([conv.weight for conv in convs]), torch.cat([_bias(conv) for conv in convs]))
+    return Own([halving(conv.weight, _bias(conv)) for conv in convs])
 
 
 class Normalised(nn.Module):
@@ -206,7 +167,7 @@ class Normalised(nn.Module):
 
 def _normalised(
     library: Native | None, norm: nn.BatchNorm2d, conv: nn.Conv2d, activation: nn.PReLU
-) -> Normalised | Winograd | Tiles:
+) -> Normalised | Winograd | Direct:
     """A normalisation, a convolution and its PReLU, by Winograd's way where that pays, or by tiles.
 
     The normalisation is then part of the weights, too: x · scale + shift, zero outside, is (x + shift / scale) · scale
@@ -217,37 +178,42 @@ def _normalised(
     assert variance is not None
     scale = norm.weight / (variance + norm.eps).sqrt()
     shift = norm.bias - mean * scale
-    form = _form(library, conv)
-    if library is None or form is None:
+    if library is None or not suits_direct(conv):
         return Normalised(scale, shift, conv.weight, activation.weight)
     scale = torch.where(scale.abs() < LEAST_SCALE, LEAST_SCALE, scale)
     bias = (conv.weight.sum((2, 3)) * shift).sum(1)
-    return form(library, conv.weight * scale[:, None, None], bias, activation.weight, -shift / scale)
+    return _quick(library, conv, conv.weight * scale[:, None, None], bias, activation.weight, -shift / scale)
 
 
-def _convolution(library: Native | None, weight: Tensor, bias: Tensor, stride: int = 1) -> nn.Conv2d | Winograd | Tiles:
-    """A convolution that sees zeros outside, by Winograd's way where that pays, or by tiles."""
+def _convolution(library: Native | None, weight: Tensor, bias: Tensor, stride: int = 1) -> nn.Module:
+    """A convolution that sees zeros outside."""
     outputs, inputs, side, _ = weight.shape
     with torch.device("meta"):
         conv = nn.Conv2d(inputs, outputs, side, stride, padding=side // 2)
-    form = _form(library, conv)
-    if library is not None and form is not None:
-        return Winograd(library, weight, bias) if form is Winograd else Tiles(library, weight, bias)
+    if library is not None and suits_direct(conv):
+        return _quick(library, conv, weight, bias)
     conv.weight, conv.bias = _frozen(weight.contiguous(memory_format=torch.channels_last), bias)
     return conv
 
 
-def _form(library: Native | None, conv: nn.Conv2d) -> type[Winograd | Tiles] | None:
-    """How a convolution of the body is computed; None: by torch.
+def _quick(
+    library: Native,
+    conv: nn.Conv2d,
+    weight: Tensor,
+    bias: Tensor,
+    slopes: Tensor | None = None,
+    around: Tensor | None = None,
+) -> Winograd | Direct:
+    """A convolution of the body that is like ``conv``, by Winograd's way where that pays.
 
-    Tiles are no faster than Winograd's way where that pays; and the few convolutions that halve, whose rounding all
-    later blocks carry on, stay in full float32.
+    Tiles are no faster there; and the few convolutions that halve, whose rounding all later blocks carry on, stay in
+    full float32.
     """
-    if library is None or not suits(conv, library):
-        return None
-    if conv.in_channels <= WINOGRAD:
-        return Winograd
-    return Tiles if library.tiles else None
+    same = suits(conv, library)
+    if same and conv.in_channels <= WINOGRAD:
+        return Winograd(library, weight, bias, slopes, around)
+    products = Products.SPLIT_TILES if library.tiles and same else Products.FLOAT32
+    return Direct(library, weight, bias, slopes, around, step=conv.stride[0], products=products)
 
 
 def _taken(layers: nn.ModuleList | nn.Sequential, places: Iterable[int]) -> Iterator[Any]:
@@ -258,17 +224,15 @@ def _taken(layers: nn.ModuleList | nn.Sequential, places: Iterable[int]) -> Iter
         yield layer
 
 
-def _halving(library: Native, conv: nn.Conv2d) -> Tiles:
-    """A convolution of a head and its leaky ReLU."""
-    return Tiles(library, conv.weight, conv.bias, torch.tensor(SLOPE), step=2)
-
-
-def _neighbours(x: Tensor) -> Tensor:
-    """Of every second place of [N, S, S, C] the 3 x 3 places around it, zero outside: [N, S² / 4, 9 C]."""
-    size = x.shape[1]
-    padded = functional.pad(x, (0, 0, 1, 1, 1, 1))
-    near = [padded[:, row : row + size : 2, column : column + size : 2] for row in range(3) for column in range(3)]
-    return torch.cat(near, 3).flatten(1, 2)
+def _halving(library: Native | None, products: Products, weight: Tensor, bias: Tensor) -> nn.Module:
+    """A convolution of heads and its leaky ReLU."""
+    if library is not None:
+        return Direct(library, weight, bias, torch.tensor(SLOPE), step=2, products=products)
+    outputs, inputs = weight.shape[:2]
+    with torch.device("meta"):
+        conv = nn.Conv2d(inputs, outputs, 3, 2, padding=1)
+    conv.weight, conv.bias = _frozen(weight.contiguous(memory_format=torch.channels_last), bias)
+    return nn.Sequential(conv, nn.LeakyReLU(SLOPE))
 
 
 def _means(x: Tensor) -> Tensor:
@@ -292,10 +256,9 @@ def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     return weight, norm.bias - mean * scale
 
 
-def _as_matrix(conv: nn.Conv2d) -> tuple[Tensor, Tensor]:
-    """Weight [outputs, places · inputs] and bias of a convolution of features that lie channels last."""
+def _bias(conv: nn.Conv2d) -> Tensor:
     assert conv.bias is not None  # the heads and the pyramid have one
-    return conv.weight.permute(0, 2, 3, 1).flatten(1), conv.bias
+    return conv.bias
 
 
 def _stacked(pairs: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:

@@ -10,13 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_eval
 
+from ffhq_uv.networks.direct import TOGETHER, Products, direct_kernel
 from ffhq_uv.networks.native import Native, native
-from ffhq_uv.networks.tiles import DEPTH, PANEL, tiles_kernel
 from ffhq_uv.networks.winograd import winograd_kernel
 
 Precision = Literal["float32", "bfloat16"]
-PARTS = {"float32": 2, "bfloat16": 1}
-"""Of a precision, the bfloat16 that stand for a number in `Tiles`."""
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -46,7 +44,7 @@ class Quick(nn.Module):
 
 
 class Winograd(Quick):
-    """A 3 x 3 convolution of stride 1 by Winograd's way."""
+    """A 3 x 3 convolution of stride 1 by Winograd's way. ``precision`` is that of its products."""
 
     def __init__(
         self,
@@ -55,8 +53,10 @@ class Winograd(Quick):
         bias: Tensor | None = None,
         slopes: Tensor | None = None,
         around: Tensor | None = None,
+        *,
+        precision: Precision = "float32",
     ) -> None:
-        kernel = winograd_kernel(weight, torch.float32, library.panel, up=False)
+        kernel = winograd_kernel(weight, getattr(torch, precision), library.panel, up=False)
         super().__init__(library, kernel, len(weight), bias, slopes, around)
 
     def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
@@ -67,11 +67,8 @@ class Winograd(Quick):
         return self._library.convolve(x, self.kernel, self.bias, slopes=self.slopes, around=self._around, added=added)
 
 
-class Tiles(Quick):
-    """A 3 x 3 or 1 x 1 convolution of stride 1 or 2 by products of tiles.
-
-    parts    2: float32, to 1e-5; 1: products of bfloat16, everything else float32
-    """
+class Direct(Quick):
+    """A 3 x 3 or 1 x 1 convolution of stride 1 or 2 as a matrix product."""
 
     def __init__(
         self,
@@ -82,15 +79,22 @@ class Tiles(Quick):
         around: Tensor | None = None,
         *,
         step: int = 1,
-        parts: int = 2,
+        products: Products = Products.FLOAT32,
     ) -> None:
-        super().__init__(library, tiles_kernel(weight, parts), len(weight), bias, slopes, around)
-        self._step = step
+        super().__init__(library, direct_kernel(weight, products, library.panel), len(weight), bias, slopes, around)
+        self._step, self._products = step, products
 
     def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
         """Features float32 [B, inputs, H, W] to [B, outputs, H / stride, W / stride]; for the rest see `Winograd`."""
-        return self._library.convolve_tiles(
-            x, self.kernel, self.bias, step=self._step, slopes=self.slopes, around=self._around, added=added
+        return self._library.convolve_directly(
+            x,
+            self.kernel,
+            self._products,
+            self.bias,
+            step=self._step,
+            slopes=self.slopes,
+            around=self._around,
+            added=added,
         )
 
 
@@ -127,7 +131,7 @@ def folded(network: Network) -> Network:
 def quickened(
     network: Network, device: torch.device, channels: int, precision: Precision = "float32", *, careful: bool = False
 ) -> Network:
-    """The network on its device; on a CPU with its convolutions by `Tiles`, or else some by `Winograd`.
+    """The network on its device; on a CPU with its convolutions in C++, by `Winograd` or else `Direct`.
 
     A ReLU that stands after such a convolution among its children, with nothing but what `folded` left between, goes
     into it, as what `Residual` ends with; only for networks that run them in that order, and each once, and that were
@@ -135,20 +139,19 @@ def quickened(
 
     channels     up to which Winograd's way is taken: convolutions of more see small images, where reading its kernels
                  costs more than it saves
-    precision    of what is multiplied. Where the processor multiplies tiles, all else is float32 with bfloat16, too;
-                 elsewhere the whole network is bfloat16. Its parameters' dtype is that of its inputs.
+    precision    of what is multiplied; where the processor multiplies bfloat16, all else is float32 with bfloat16, too.
+                 Elsewhere the whole network is bfloat16. Its parameters' dtype is that of its inputs.
     careful      Winograd's way where it serves before tiles, which round twice as much, and 1 x 1 convolutions, where
-                 few products average the rounding, as they are; float32 only
+                 few products average the rounding, not by tiles; float32 only
 
     No layer is changed where C++ cannot be built.
     """
     library = available() if device.type == "cpu" else None
-    tiles = library is not None and library.tiles
-    if precision == "bfloat16" and not tiles:
+    if precision == "bfloat16" and (library is None or not library.bfloat16):
         return network.to(device, torch.bfloat16)
-    careful = careful and precision == "float32"
     if library is None:
         return network.to(device)
+    careful = careful and precision == "float32"
     for module in list(network.modules()):
         following = {name: after for (name, _), after in _neighbours(module, nn.Identity)}
         for name, conv in list(module.named_children()):
@@ -160,17 +163,23 @@ def quickened(
             slopes = torch.zeros(1) if ends else inside
             serves = suits(conv, library) and max(conv.weight.shape) <= channels
             quick: Quick
-            if serves and (careful or not tiles):
-                quick = Winograd(library, conv.weight, conv.bias, slopes)
-            elif tiles and suits_tiles(conv) and not (careful and conv.kernel_size == (1, 1)):
-                step, parts = conv.stride[0], PARTS[precision]
-                quick = Tiles(library, conv.weight, conv.bias, slopes, step=step, parts=parts)
+            if serves and (careful or not library.tiles):
+                quick = Winograd(library, conv.weight, conv.bias, slopes, precision=precision)
+            elif suits_direct(conv):
+                products = _products(library, precision, tiles=not (careful and conv.kernel_size == (1, 1)))
+                quick = Direct(library, conv.weight, conv.bias, slopes, step=conv.stride[0], products=products)
             else:
                 continue
             setattr(module, name, quick)
             if inside is not None:
                 setattr(module, after, nn.Identity())
     return network.to(device)
+
+
+def _products(library: Native, precision: Precision, *, tiles: bool) -> Products:
+    if library.tiles and tiles:
+        return Products.SPLIT_TILES if precision == "float32" else Products.TILES
+    return Products.FLOAT32 if precision == "float32" else Products.BFLOAT16
 
 
 def available() -> Native | None:
@@ -187,11 +196,11 @@ def suits(conv: nn.Conv2d, library: Native) -> bool:
     return same and conv.out_channels % library.panel == conv.in_channels % library.panel == 0
 
 
-def suits_tiles(conv: nn.Conv2d) -> bool:
-    """Whether a convolution can be computed by `Tiles`."""
+def suits_direct(conv: nn.Conv2d) -> bool:
+    """Whether a convolution can be computed by `Direct`."""
     square = conv.kernel_size in ((1, 1), (3, 3)) and conv.padding == (conv.kernel_size[0] // 2,) * 2
     plain = conv.stride in ((1, 1), (2, 2)) and conv.dilation == (1, 1) and conv.groups == 1
-    return square and plain and conv.in_channels % DEPTH == conv.out_channels % PANEL == 0
+    return square and plain and conv.in_channels % TOGETHER == conv.out_channels % TOGETHER == 0
 
 
 def _neighbours(

@@ -16,11 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ffhq_uv.kernel import built
-from ffhq_uv.networks.tiles import DEPTH, PANEL, tiles_kernel
+from ffhq_uv.networks.direct import TOGETHER, Products, direct_kernel
 from ffhq_uv.networks.winograd import winograd_kernel
 
 FOLDER = Path(__file__).parent
-SOURCES = [FOLDER / "winograd.cpp", FOLDER / "tiles.cpp", FOLDER / "rgb.cpp"]
+SOURCES = [FOLDER / "winograd.cpp", FOLDER / "direct.cpp", FOLDER / "rgb.cpp"]
 LARGEST_GROUP = 256
 """Output channels that one call computes: between transforming the input again and too little for every thread."""
 
@@ -38,12 +38,12 @@ class _Layer(ctypes.Structure):
     )
 
 
-class _Product(ctypes.Structure):
-    """The same as in `tiles.cpp`."""
+class _Convolution(ctypes.Structure):
+    """The same as in `direct.cpp`."""
 
     _fields_ = (
         *((name, ctypes.c_void_p) for name in ("x", "kernel", "bias", "slopes", "around", "added", "out")),
-        *((name, ctypes.c_long) for name in ("height", "width", "inputs", "apart", "outputs", "side", "step", "parts")),
+        *((name, ctypes.c_long) for name in ("height", "width", "inputs", "apart", "outputs", "side", "step")),
     )
 
 
@@ -62,10 +62,10 @@ class Native:
         self.panel: int = library.panel()
         self.bfloat16 = bool(library.multiplies_bfloat16())
         self.tiles: bool = bool(library.multiplies_tiles())
-        self._convolve, self._to_rgb, self._convolve_tiles = library.convolve, library.to_rgb, library.convolve_tiles
+        self._convolve, self._to_rgb, self._directly = library.convolve, library.to_rgb, library.convolve_directly
         self._convolve.argtypes = [ctypes.POINTER(_Layer), ctypes.c_bool, ctypes.c_bool, *[ctypes.c_long] * 4]
         self._to_rgb.argtypes = [*[ctypes.c_void_p] * 5, *[ctypes.c_long] * 3, ctypes.c_float, *[ctypes.c_long] * 2]
-        self._convolve_tiles.argtypes = [ctypes.POINTER(_Product), *[ctypes.c_long] * 4]
+        self._directly.argtypes = [ctypes.POINTER(_Convolution), *[ctypes.c_long] * 5]
         self._check()
 
     def convolve(
@@ -121,10 +121,11 @@ class Native:
             )
         return out
 
-    def convolve_tiles(
+    def convolve_directly(
         self,
         x: Tensor,
         kernel: Tensor,
+        products: Products,
         bias: Tensor,
         *,
         step: int,
@@ -132,10 +133,11 @@ class Native:
         around: Tensor | None = None,
         added: Tensor | None = None,
     ) -> Tensor:
-        """A convolution, bias, what is added, leaky ReLU; by products of tiles.
+        """A convolution, bias, what is added, leaky ReLU; as a matrix product.
 
         x           float32 [N, I, H, W], channels last in memory, or some of the channels of such
-        kernel      `tiles_kernel` of 3 x 3 taps, around which the input is continued, or of one
+        kernel      `direct_kernel` of 3 x 3 taps, around which the input is continued, or of one
+        products    those of the kernel
         bias        float32 [O]
         step        1 or 2: pixels from output to output
         slopes      float32 [O], below zero; 1 for no ReLU
@@ -144,23 +146,27 @@ class Native:
 
         Returns float32 [N, O, H / step, W / step] (rounded up), channels last in memory.
         """
-        samples, inputs, height, width = x.shape
-        outputs, rows, columns = len(bias), (height - 1) // step + 1, (width - 1) // step + 1
-        if x.stride(1) != 1 or x.stride(2) != width * x.stride(3):
-            x = x.contiguous(memory_format=torch.channels_last)
+        side, outputs, (samples, inputs, height, width) = kernel.shape[2], len(bias), x.shape
+        rows, columns = (height - 1) // step + 1, (width - 1) // step + 1
+        out = torch.empty(samples, rows, columns, outputs).permute(0, 3, 1, 2)
         added = None if added is None else added.contiguous(memory_format=torch.channels_last)
         around = x.new_zeros(inputs) if around is None else around.contiguous()
         bias, slopes = bias.contiguous(), slopes.contiguous()
-        out = torch.empty(samples, rows, columns, outputs).permute(0, 3, 1, 2)
+        if side == 1:  # a pixel sees itself alone: those of all samples, after each other, are one image
+            x = x[:, :, ::step, ::step].permute(0, 2, 3, 1).reshape(1, -1, 1, inputs).permute(0, 3, 1, 2)
+            samples, rows, height, width, step = 1, x.shape[2], x.shape[2], 1, 1
+        if x.stride(1) != 1 or x.stride(2) != width * x.stride(3):
+            x = x.contiguous(memory_format=torch.channels_last)
+        apart = x.stride(3) if width > 1 else x.stride(2)  # the other may be anything
         by_rows = rows >= 8 * torch.get_num_threads()
-        spans = _spans(rows if by_rows else outputs // PANEL, torch.get_num_threads())
-        parts = [(*span, 0, outputs) if by_rows else (0, rows, *(PANEL * end for end in span)) for span in spans]
+        spans = _spans(rows if by_rows else outputs // self.panel, torch.get_num_threads())
+        parts = [(*span, 0, outputs) if by_rows else (0, rows, *(self.panel * end for end in span)) for span in spans]
         for sample in range(samples):
             plus = None if added is None else added[sample]
             tensors = (x[sample], kernel, bias, slopes, around, plus, out[sample])
-            sizes = (height, width, inputs, x.stride(3), outputs, kernel.shape[2], step, kernel.shape[4])
-            product = _Product(*(None if each is None else each.data_ptr() for each in tensors), *sizes)
-            _in_threads(partial(self._convolve_tiles, product), parts)
+            sizes = (height, width, inputs, apart, outputs, side, step)
+            layer = _Convolution(*(None if each is None else each.data_ptr() for each in tensors), *sizes)
+            _in_threads(partial(self._directly, layer, products), parts)
         return out
 
     def to_rgb(self, x: Tensor, weights: Tensor, bias: Tensor, smaller: Tensor, clamp: float | None) -> Tensor:
@@ -187,12 +193,18 @@ class Native:
         expected = F.leaky_relu(F.conv2d(x, weight, ones, padding=1) + noise, 0.2)
         if not torch.allclose(result, expected, atol=1e-3):
             raise RuntimeError(f"{SOURCES[0].name} computes something else here than torch; set compile: false")
-        if self.tiles:
-            x, weight = (torch.randn(size, generator=generator) for size in ((1, DEPTH, 9, 7), (PANEL, DEPTH, 3, 3)))
-            bias, slopes = torch.randn(PANEL, generator=generator), torch.full((PANEL,), 0.2)
-            result = self.convolve_tiles(x, tiles_kernel(weight, 2), bias, step=2, slopes=slopes)
-            expected = F.leaky_relu(F.conv2d(x, weight, bias, 2, 1), 0.2)
-            self.tiles = torch.allclose(result, expected, atol=1e-3)
+        if not self._multiplies(Products.FLOAT32, 1e-3):
+            raise RuntimeError(f"{SOURCES[1].name} computes something else here than torch; set compile: false")
+        self.tiles = self.tiles and self._multiplies(Products.SPLIT_TILES, 1e-3)
+
+    def _multiplies(self, products: Products, error: float) -> bool:
+        """Whether `convolve_directly` computes what torch does."""
+        generator = torch.Generator().manual_seed(0)
+        x, weight = (torch.randn(size, generator=generator) for size in ((1, TOGETHER, 9, 7), (32, TOGETHER, 3, 3)))
+        bias, slopes = torch.randn(32, generator=generator), torch.full((32,), 0.2)
+        kernel = direct_kernel(weight, products, self.panel)
+        result = self.convolve_directly(x, kernel, products, bias, step=2, slopes=slopes)
+        return torch.allclose(result, F.leaky_relu(F.conv2d(x, weight, bias, 2, 1), 0.2), atol=error)
 
 
 @functools.cache
@@ -220,4 +232,4 @@ def _threads(count: int) -> ThreadPoolExecutor:
 
 
 def _built() -> Path:
-    return built(SOURCES, [FOLDER / "tiles.h", FOLDER / "vector.h"], "; set compile: false")
+    return built(SOURCES, [FOLDER / name for name in ("multiply.h", "tiles.h", "vector.h")], "; set compile: false")

@@ -4,15 +4,13 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <vector>
 
+#include "multiply.h"
 #include "tiles.h"
 #include "vector.h"
 
-constexpr long ROWS = LANES == 16 ? 12 : 6, PANEL = 2 * LANES;  // of one product: its sums fill the registers
-
-#define UNROLLED _Pragma("GCC unroll 16") for
+namespace {
 
 struct Layer {
   const float *x;       // [height, width, inputs]
@@ -84,58 +82,31 @@ struct Up {
   }
 };
 
-// ---- The two precisions of the products; their sums are float32. --------------------------------------------------
+// ---- The products of one point, of up to TILES tiles: a few hundred kB of them, in a core's second cache -----------
 
-struct Float32 {
-  typedef float Number;
-  static constexpr long DEPTH = 1;
-  static constexpr long TILES = 36;  // transformed together: a few hundred kB, in a core's second cache
-  static void put(Number *to, Vector value) { store(to, value); }
-  static Vector times(Vector sum, const Number *left, const Number *right) { return sum + *left * load(right); }
-};
-
-#ifdef __AVX512BF16__
-struct BFloat16 {
-  typedef uint16_t Number;
-  static constexpr long DEPTH = 2;  // inputs that one instruction multiplies and sums
-  static constexpr long TILES = 36;
-  static void put(Number *to, Vector value) { _mm256_storeu_si256((__m256i *)to, (__m256i)_mm512_cvtneps_pbh(value)); }
-  static Vector times(Vector sum, const Number *left, const Number *right) {
-    int pair;
-    memcpy(&pair, left, sizeof pair);
-    return _mm512_dpbf16_ps(sum, (__m512bh)_mm512_set1_epi32(pair), (__m512bh)_mm512_loadu_si512(right));
-  }
-};
-#endif
-
-// sums [TILES, PANEL] = left [TILES, inputs] right [inputs / DEPTH, PANEL, DEPTH], some ROWS of them at a time
 template <class Precision>
-static void multiply(const typename Precision::Number *left, long left_stride, const typename Precision::Number *right,
-                     float *out, long out_stride, long inputs, long count) {
-  for (long tile = 0; tile < count; tile += ROWS) {
-    const typename Precision::Number *from = left + tile * left_stride, *with = right;
-    Vector sums[ROWS][2];
-    UNROLLED(long row = 0; row < ROWS; row++) sums[row][0] = sums[row][1] = Vector{};
-    for (long k = 0; k < inputs; k += Precision::DEPTH, with += PANEL * Precision::DEPTH)
-      UNROLLED(long row = 0; row < ROWS; row++) {
-        sums[row][0] = Precision::times(sums[row][0], from + row * left_stride + k, with);
-        sums[row][1] = Precision::times(sums[row][1], from + row * left_stride + k, with + LANES * Precision::DEPTH);
-      }
-    UNROLLED(long row = 0; row < ROWS; row++) {
-      store(out + (tile + row) * out_stride, sums[row][0]);
-      store(out + (tile + row) * out_stride + LANES, sums[row][1]);
-    }
+struct Plain {
+  typedef Precision Numbers;
+  static constexpr long TILES = 36;
+
+  // [tiles, PANEL] = left [tiles, inputs] right [inputs / DEPTH, PANEL, DEPTH]
+  static void multiply(const typename Precision::Number *left, long left_stride, const typename Precision::Number *right,
+                       float *out, long out_stride, long inputs, long tiles) {
+    constexpr long NOWHERE = 0;
+    Multiplication<Precision>{left, left_stride, right, out, out_stride, inputs, inputs, 1, &NOWHERE}.run(tiles);
   }
-}
+};
 
 #ifdef __AMX_BF16__
 // The same with tiles of bfloat16: registers 0 to 3 for sums, 4 and 5 for the left, 6 and 7 for the right
-struct Tiled : BFloat16 {
+struct Tiled {
+  typedef BFloat16 Numbers;
   static constexpr long TILES = 32;
+  static void multiply(const uint16_t *left, long left_stride, const uint16_t *right, float *out, long out_stride,
+                       long inputs, long);
 };
 
-template <>
-void multiply<Tiled>(const uint16_t *left, long left_stride, const uint16_t *right, float *out, long out_stride,
+void Tiled::multiply(const uint16_t *left, long left_stride, const uint16_t *right, float *out, long out_stride,
                      long inputs, long) {
   const long apart = left_stride * sizeof *left, out_apart = out_stride * sizeof *out;
   asm volatile("" ::: "memory");  // what is loaded below was written before: GCC does not know that tiles read memory
@@ -162,7 +133,7 @@ void multiply<Tiled>(const uint16_t *left, long left_stride, const uint16_t *rig
 
 // ---- A layer -------------------------------------------------------------------------------------------------------
 
-static inline Vector finished(const Layer &layer, Vector sum, long pixel, long channel) {
+Vector finished(const Layer &layer, Vector sum, long pixel, long channel) {
   sum = load(layer.norms + channel) * sum + (layer.noise ? layer.noise[pixel] : 0) + load(layer.bias + channel);
   if (layer.added) sum += load(layer.added + pixel * layer.outputs + channel);
   Vector below = load(layer.slopes + channel) * sum;
@@ -200,8 +171,8 @@ struct Rows {
 };
 
 // A tile of the input from (top, left): its products are TILES * stride apart
-template <class Axis, class Precision>
-static void enter_tile(const Layer &layer, long top, long left, typename Precision::Number *points, long stride) {
+template <class Axis, class Precision, long TILES>
+void enter_tile(const Layer &layer, long top, long left, typename Precision::Number *points, long stride) {
   constexpr long INPUTS = Axis::INPUTS, PRODUCTS = Axis::PRODUCTS;
   const float *pixels[INPUTS][INPUTS];
   for (long i = 0; i < INPUTS; i++)
@@ -225,15 +196,15 @@ static void enter_tile(const Layer &layer, long top, long left, typename Precisi
     UNROLLED(long i = 0; i < PRODUCTS; i++) {
       Vector v[PRODUCTS];
       Axis::enter(half[i], v);
-      UNROLLED(long j = 0; j < PRODUCTS; j++) 
-        Precision::put(points + (i * PRODUCTS + j) * Precision::TILES * stride + c, v[j]);
+      UNROLLED(long j = 0; j < PRODUCTS; j++)
+        Precision::put(points + (i * PRODUCTS + j) * TILES * stride + c, v[j]);
     }
   }
 }
 
 // The other way: take(row, column, channel, value) for every place of the tile of the output
 template <class Axis, long TILES, class Take>
-static void leave_tile(const float *products, long channels, Take take) {
+void leave_tile(const float *products, long channels, Take take) {
   constexpr long PRODUCTS = Axis::PRODUCTS, OUTPUTS = Axis::OUTPUTS;
   for (long o = 0; o < channels; o += LANES) {
     Vector half[OUTPUTS][PRODUCTS];
@@ -252,11 +223,12 @@ static void leave_tile(const float *products, long channels, Take take) {
 }
 
 // `enter`, `multiply` and `leave` for TILES tiles at a time
-template <class Axis, class Precision>
-static void convolve(const Layer &layer, long first_row, long last_row, long first_channel, long last_channel) {
+template <class Axis, class Products>
+void convolve(const Layer &layer, long first_row, long last_row, long first_channel, long last_channel) {
+  typedef typename Products::Numbers Precision;
   typedef typename Precision::Number Number;
   constexpr long POINTS = Axis::PRODUCTS * Axis::PRODUCTS;
-  constexpr long TILES = Precision::TILES;
+  constexpr long TILES = Products::TILES;
   constexpr bool up = Axis::UP == 2;
   const long inputs = layer.inputs, channels = last_channel - first_channel;
   const long across = (layer.width + 3) / 4 + up;    // transposed, the last place has a tile of its own
@@ -272,13 +244,13 @@ static void convolve(const Layer &layer, long first_row, long last_row, long fir
     const long count = std::min(TILES, last_row * across - first);
     for (long tile = 0; tile < count; tile++) {
       const long down = (first + tile) / across, over = (first + tile) % across;
-      enter_tile<Axis, Precision>(layer, 4 * down - 1, 4 * over - 1, &points[tile * stride], stride);
+      enter_tile<Axis, Precision, TILES>(layer, 4 * down - 1, 4 * over - 1, &points[tile * stride], stride);
     }
     for (long point = 0; point < POINTS; point++)
       for (long o = 0; o < channels; o += PANEL)
-        multiply<Precision>(&points[point * TILES * stride], stride,
-                            (const Number *)layer.kernel + (point * layer.outputs + first_channel + o) * inputs,
-                            &products[point * TILES * channels + o], channels, inputs, count);
+        Products::multiply(&points[point * TILES * stride], stride,
+                           (const Number *)layer.kernel + (point * layer.outputs + first_channel + o) * inputs,
+                           &products[point * TILES * channels + o], channels, inputs, count);
     for (long tile = 0; tile < count; tile++) {
       const long down = (first + tile) / across, over = (first + tile) % across;
       leave_tile<Axis, TILES>(&products[tile * channels], channels, [&](long i, long j, long o, Vector value) {
@@ -298,6 +270,8 @@ static void convolve(const Layer &layer, long first_row, long last_row, long fir
   }
 }
 
+}  // namespace
+
 extern "C" long panel() { return PANEL; }
 
 extern "C" bool multiplies_bfloat16() {
@@ -312,9 +286,9 @@ extern "C" bool multiplies_bfloat16() {
 // more if up; an input that is enlarged has a multiple of 4 rows and columns.
 extern "C" void convolve(const Layer *layer, bool up, [[maybe_unused]] bool bfloat16, long first_row, long last_row,
                          long first_channel, long last_channel) {
-  auto function = up ? convolve<Up, Float32> : convolve<Same, Float32>;
+  auto function = up ? convolve<Up, Plain<Float32>> : convolve<Same, Plain<Float32>>;
 #ifdef __AVX512BF16__
-  if (bfloat16) function = up ? convolve<Up, BFloat16> : convolve<Same, BFloat16>;
+  if (bfloat16) function = up ? convolve<Up, Plain<BFloat16>> : convolve<Same, Plain<BFloat16>>;
 #endif
 #ifdef __AMX_BF16__
   static const bool tiles = multiplies_tiles();
