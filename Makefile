@@ -26,7 +26,9 @@ check: setup
 
 setup: .venv/installed
 
+# An old pip, such as Python 3.10 brings, takes half an hour to choose versions.
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
+	python -m pip install --quiet --upgrade pip
 	python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
