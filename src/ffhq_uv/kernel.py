@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
+from numba.core.compiler_lock import global_compiler_lock
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -21,11 +24,31 @@ FLAGS = ("-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a loop over NumPy arrays: without the GIL, kept on disk.
+    """Compile a loop over NumPy arrays: without the GIL, kept on disk, by one process while others wait for it.
 
     Without ``fastmath``, in plain IEEE arithmetic, so that every machine computes the same.
     """
-    return cast("Callable[P, R]", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    compiled: Any = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    lock = Path(compiled._cache.cache_path, f"{function.__module__}.{function.__qualname__}.lock")
+    compile = compiled.compile
+
+    def compile_once(signature: Any) -> Any:
+        # Numba's own lock first: threads that took theirs in another order would wait for each other.
+        with global_compiler_lock, _held(lock):
+            return compile(signature)
+
+    compiled.compile = compile_once
+    return cast("Callable[P, R]", compiled)
+
+
+@contextlib.contextmanager
+def _held(lock: Path) -> Iterator[None]:
+    """Keep other processes out. On a disk that knows no locks they all compile."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def built(sources: Sequence[Path], headers: Sequence[Path] = (), remedy: str = "") -> Path:

@@ -188,7 +188,10 @@ def _sum_of_sizes(rows: _Plane) -> float:
         here = rows[row]
         for x in range(len(here)):
             total[x] += abs(here[x])
-    return float(total.sum())
+    whole = np.float32(0)
+    for x in range(len(total)):
+        whole += total[x]
+    return float(whole)
 
 
 @compiled
@@ -198,5 +201,7 @@ def _mean_luma(uv_map: _Map) -> float:
         colours = uv_map[row].reshape(-1)
         for x in range(len(columns)):
             columns[x] += np.float32(colours[x])
-    sums = columns.reshape(-1, 3).astype(np.float64).sum(axis=0)
-    return float((_RED * sums[0] + _GREEN * sums[1] + _BLUE * sums[2]) / len(uv_map) ** 2)
+    red = green = blue = 0.0
+    for x in range(0, len(columns), 3):
+        red, green, blue = red + columns[x], green + columns[x + 1], blue + columns[x + 2]
+    return float((_RED * red + _GREEN * green + _BLUE * blue) / len(uv_map) ** 2)

@@ -56,9 +56,10 @@ def normals(vertices: Floats) -> Floats:
 @kernel
 def _add_normals(vertices: Floats, triangles: NDArray[np.int64], total: Floats) -> None:
     for t in range(len(triangles)):
-        a, b, c = triangles[t]
-        ux, uy, uz = vertices[b] - vertices[a]
-        vx, vy, vz = vertices[c] - vertices[a]
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ux, vx = vertices[b, 0] - vertices[a, 0], vertices[c, 0] - vertices[a, 0]
+        uy, vy = vertices[b, 1] - vertices[a, 1], vertices[c, 1] - vertices[a, 1]
+        uz, vz = vertices[b, 2] - vertices[a, 2], vertices[c, 2] - vertices[a, 2]
         x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
         length = np.sqrt(x * x + y * y + z * z) + 1e-12
         for k in (a, b, c):
@@ -66,7 +67,10 @@ def _add_normals(vertices: Floats, triangles: NDArray[np.int64], total: Floats) 
             total[k, 1] += y / length
             total[k, 2] += z / length
     for k in range(len(total)):
-        total[k] /= np.sqrt((total[k] ** 2).sum()) + 1e-12
+        x, y, z = total[k, 0], total[k, 1], total[k, 2]
+        length = np.sqrt(x * x + y * y + z * z) + 1e-12
+        for axis in range(3):
+            total[k, axis] /= length
 
 
 @cache

@@ -97,7 +97,11 @@ def _moments(
                 gg[lane] += g * g
                 gb[lane] += g * b
                 bb[lane] += b * b
-    return np.asarray(sums.sum(1))
+    total = np.zeros(10)
+    for lane in range(LANES):
+        for moment in range(10):
+            total[moment] += sums[moment, lane]
+    return total
 
 
 @kernel

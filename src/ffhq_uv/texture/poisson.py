@@ -64,8 +64,10 @@ def _relax_all(difference: NDArray[np.float32], hole: NDArray[np.bool_]) -> None
         boards.append((value, weight))
     (red, red_weight), (black, black_weight) = boards
     for _ in range(MAX_ROUNDS):
-        moved = _relax(red, red_weight, black, black_weight, SWEEPS_A_ROUND)
-        if moved < TOLERANCE:
+        _relax(red, red_weight, black, black_weight, SWEEPS_A_ROUND - 1)
+        before = red.copy()
+        _relax(red, red_weight, black, black_weight, 1)
+        if np.abs(red - before).max() < TOLERANCE:
             break
     for colour, value in enumerate((red, black)):
         for start in range(2):
@@ -81,15 +83,11 @@ def _relax(
     black: NDArray[np.float32],
     black_weight: NDArray[np.float32],
     sweeps: int,
-) -> float:
-    """Sweep, and return the largest move of a red texel in the last sweep."""
-    before = red
-    for sweep in range(sweeps):
-        if sweep == sweeps - 1:
-            before = red.copy()
+) -> None:
+    """Sweep, in place."""
+    for _ in range(sweeps):
         _half_sweep(red, red_weight, black, 0)
         _half_sweep(black, black_weight, red, 1)
-    return float(np.abs(red - before).max())
 
 
 @kernel
