@@ -18,7 +18,7 @@ from ffhq_uv.generator.stylegan2.checkpoints import Checkpoint
 from ffhq_uv.generator.stylegan2.convolution import UpConvolution, upsample_image
 from ffhq_uv.generator.stylegan2.synthesis import SynthesisNetwork
 from ffhq_uv.networks.native import native
-from ffhq_uv.networks.winograd import winograd_kernel
+from ffhq_uv.networks.winograd import Size, winograd_kernel
 
 MANY_CHANNELS = {4: 160, 8: 144, 16: 128, 32: 320, 64: 64}  # activations scaled
 FEW_CHANNELS = {4: 16, 8: 12, 16: 8, 32: 32, 64: 32, 128: 3}  # kernels scaled
@@ -112,11 +112,12 @@ def test_the_native_layer_is_the_convolution_and_what_follows(
     x = normal(samples, inputs, height, width)
     weight, styles, norms = normal(outputs, inputs, 3, 3), normal(samples, inputs), normal(samples, outputs)
     bias, noise = normal(outputs), normal((1 + up) * height, (1 + up) * width)
-    kernel = winograd_kernel(weight, dtype, library.panel, up=up)
+    size = Size.UP if up else Size.SAME
+    kernel = winograd_kernel(weight, dtype, library.panel, size)
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(threads)
-        layer = partial(library.convolve, x, kernel, bias, slopes=torch.full_like(bias, 0.2), up=up, clamp=9.0)
+        layer = partial(library.convolve, x, kernel, bias, slopes=torch.full_like(bias, 0.2), size=size, clamp=9.0)
         result = layer(styles=styles, norms=norms, noise=noise)
         torch.set_num_threads(1)
         assert torch.equal(layer(styles=styles, norms=norms, noise=noise), result)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import torch
@@ -40,6 +39,8 @@ WINOGRAD = 256
 TILED = 32
 """Side of a head's features from which on tiles pay: smaller ones are bound by reading the weights, and their rounding
 counts as much."""
+LARGE = 64
+"""The same for Winograd's way, whose kernels take twice the memory."""
 LEAST_SCALE = 1e-6
 """Of a normalisation that is part of a convolution's weights: a smaller factor is taken as this."""
 
@@ -144,11 +145,9 @@ class Own(nn.Module):
 
 def _step(convs: Sequence[nn.Conv2d], side: int, library: Native | None, *, common: bool) -> nn.Module:
     """One convolution of all heads, of features of ``side`` x ``side`` places: common to all or each its own."""
-    tiles = library is not None and library.tiles and side >= TILED
-    halving = partial(_halving, library, Products.SPLIT_TILES if tiles else Products.FLOAT32)
     if common:
-        return halving(torch.cat([conv.weight for conv in convs]), torch.cat([_bias(conv) for conv in convs]))
-    return Own([halving(conv.weight, _bias(conv)) for conv in convs])
+        return _halving(library, side, torch.cat([conv.weight for conv in convs]), torch.cat(list(map(_bias, convs))))
+    return Own([_halving(library, side, conv.weight, _bias(conv)) for conv in convs])
 
 
 class Normalised(nn.Module):
@@ -209,11 +208,11 @@ def _quick(
     Tiles are no faster there; and the few convolutions that halve, whose rounding all later blocks carry on, stay in
     full float32.
     """
-    same = suits(conv, library)
-    if same and conv.in_channels <= WINOGRAD:
-        return Winograd(library, weight, bias, slopes, around)
-    products = Products.SPLIT_TILES if library.tiles and same else Products.FLOAT32
-    return Direct(library, weight, bias, slopes, around, step=conv.stride[0], products=products)
+    (step, _), serves = conv.stride, suits(conv, library)
+    if serves and conv.in_channels <= WINOGRAD:
+        return Winograd(library, weight, bias, slopes, around, step=step)
+    products = Products.SPLIT_TILES if library.tiles and serves and step == 1 else Products.FLOAT32
+    return Direct(library, weight, bias, slopes, around, step=step, products=products)
 
 
 def _taken(layers: nn.ModuleList | nn.Sequential, places: Iterable[int]) -> Iterator[Any]:
@@ -224,10 +223,15 @@ def _taken(layers: nn.ModuleList | nn.Sequential, places: Iterable[int]) -> Iter
         yield layer
 
 
-def _halving(library: Native | None, products: Products, weight: Tensor, bias: Tensor) -> nn.Module:
-    """A convolution of heads and its leaky ReLU."""
+def _halving(library: Native | None, side: int, weight: Tensor, bias: Tensor) -> nn.Module:
+    """A convolution of heads, of features of ``side`` x ``side`` places, and its leaky ReLU."""
+    slope = torch.tensor(SLOPE)
+    if library is not None and library.tiles and side >= TILED:
+        return Direct(library, weight, bias, slope, step=2, products=Products.SPLIT_TILES)
+    if library is not None and side >= LARGE:
+        return Winograd(library, weight, bias, slope, step=2)
     if library is not None:
-        return Direct(library, weight, bias, torch.tensor(SLOPE), step=2, products=products)
+        return Direct(library, weight, bias, slope, step=2)
     outputs, inputs = weight.shape[:2]
     with torch.device("meta"):
         conv = nn.Conv2d(inputs, outputs, 3, 2, padding=1)

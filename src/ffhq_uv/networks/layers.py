@@ -12,7 +12,7 @@ from torch.nn.utils import fuse_conv_bn_eval
 
 from ffhq_uv.networks.direct import TOGETHER, Products, direct_kernel
 from ffhq_uv.networks.native import Native, native
-from ffhq_uv.networks.winograd import winograd_kernel
+from ffhq_uv.networks.winograd import Size, winograd_kernel
 
 Precision = Literal["float32", "bfloat16"]
 Network = TypeVar("Network", bound=nn.Module)
@@ -44,7 +44,7 @@ class Quick(nn.Module):
 
 
 class Winograd(Quick):
-    """A 3 x 3 convolution of stride 1 by Winograd's way. ``precision`` is that of its products."""
+    """A 3 x 3 convolution of stride 1 or 2 by Winograd's way. ``precision`` is that of its products."""
 
     def __init__(
         self,
@@ -54,17 +54,22 @@ class Winograd(Quick):
         slopes: Tensor | None = None,
         around: Tensor | None = None,
         *,
+        step: int = 1,
         precision: Precision = "float32",
     ) -> None:
-        kernel = winograd_kernel(weight, getattr(torch, precision), library.panel, up=False)
+        size = Size.SAME if step == 1 else Size.DOWN
+        kernel = winograd_kernel(weight, getattr(torch, precision), library.panel, size)
         super().__init__(library, kernel, len(weight), bias, slopes, around)
+        self._size = size
 
     def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
-        """Features float32 [B, inputs, H, W] to [B, outputs, H, W], channels last in memory.
+        """Features float32 [B, inputs, H, W] to [B, outputs, H / stride, W / stride], channels last in memory.
 
         What is added has the shape of the result, and goes through the ReLU with it.
         """
-        return self._library.convolve(x, self.kernel, self.bias, slopes=self.slopes, around=self._around, added=added)
+        return self._library.convolve(
+            x, self.kernel, self.bias, slopes=self.slopes, around=self._around, added=added, size=self._size
+        )
 
 
 class Direct(Quick):
@@ -163,8 +168,8 @@ def quickened(
             slopes = torch.zeros(1) if ends else inside
             serves = suits(conv, library) and max(conv.weight.shape) <= channels
             quick: Quick
-            if serves and (careful or not library.tiles):
-                quick = Winograd(library, conv.weight, conv.bias, slopes, precision=precision)
+            if serves and (not library.tiles or (careful and conv.stride == (1, 1))):
+                quick = Winograd(library, conv.weight, conv.bias, slopes, step=conv.stride[0], precision=precision)
             elif suits_direct(conv):
                 products = _products(library, precision, tiles=not (careful and conv.kernel_size == (1, 1)))
                 quick = Direct(library, conv.weight, conv.bias, slopes, step=conv.stride[0], products=products)
@@ -192,8 +197,9 @@ def available() -> Native | None:
 
 def suits(conv: nn.Conv2d, library: Native) -> bool:
     """Whether a convolution can be computed by `Winograd`."""
-    same = conv.kernel_size == (3, 3) and conv.padding == conv.stride == conv.dilation == (1, 1) and conv.groups == 1
-    return same and conv.out_channels % library.panel == conv.in_channels % library.panel == 0
+    square = conv.kernel_size == (3, 3) and conv.padding == conv.dilation == (1, 1) and conv.groups == 1
+    plain = square and conv.stride in ((1, 1), (2, 2))
+    return plain and conv.out_channels % library.panel == conv.in_channels % library.panel == 0
 
 
 def suits_direct(conv: nn.Conv2d) -> bool:

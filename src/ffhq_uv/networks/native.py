@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ffhq_uv.kernel import built
 from ffhq_uv.networks.direct import TOGETHER, Products, direct_kernel
-from ffhq_uv.networks.winograd import winograd_kernel
+from ffhq_uv.networks.winograd import Size, winograd_kernel
 
 FOLDER = Path(__file__).parent
 SOURCES = [FOLDER / "winograd.cpp", FOLDER / "direct.cpp", FOLDER / "rgb.cpp"]
@@ -33,7 +33,7 @@ class _Layer(ctypes.Structure):
 
     _fields_ = (
         *((name, ctypes.c_void_p) for name in POINTERS),
-        *((name, ctypes.c_long) for name in ("height", "width", "inputs", "outputs")),
+        *((name, ctypes.c_long) for name in ("samples", "height", "width", "inputs", "outputs")),
         ("clamp", ctypes.c_float),
     )
 
@@ -63,7 +63,7 @@ class Native:
         self.bfloat16 = bool(library.multiplies_bfloat16())
         self.tiles: bool = bool(library.multiplies_tiles())
         self._convolve, self._to_rgb, self._directly = library.convolve, library.to_rgb, library.convolve_directly
-        self._convolve.argtypes = [ctypes.POINTER(_Layer), ctypes.c_bool, ctypes.c_bool, *[ctypes.c_long] * 4]
+        self._convolve.argtypes = [ctypes.POINTER(_Layer), ctypes.c_long, ctypes.c_bool, *[ctypes.c_long] * 4]
         self._to_rgb.argtypes = [*[ctypes.c_void_p] * 5, *[ctypes.c_long] * 3, ctypes.c_float, *[ctypes.c_long] * 2]
         self._directly.argtypes = [ctypes.POINTER(_Convolution), *[ctypes.c_long] * 5]
         self._check()
@@ -80,22 +80,22 @@ class Native:
         noise: Tensor | None = None,
         around: Tensor | None = None,
         added: Tensor | None = None,
-        up: bool = False,
+        size: Size = Size.SAME,
         clamp: float | None = None,
     ) -> Tensor:
         """A layer: scale the inputs, convolve, scale the outputs, add noise, bias and more, leaky ReLU, clamp.
 
-        x           float32 [N, I, H, W], channels last in memory; H and W are multiples of 4 if ``up``
+        x           float32 [N, I, H, W], channels last in memory; H and W are multiples of 4 if it is enlarged
         kernel      `winograd_kernel`, float32 or bfloat16: what is multiplied; the rest is float32
         bias        float32 [O]
         slopes      float32 [O], below zero; 1 for no ReLU
         styles      float32 [N, I]; None: 1
         norms       float32 [N, O]; None: 1
-        noise       float32 [H, W], of twice the size if ``up``; None: 0
+        noise       float32 [H, W], of the size of what is returned; None: 0
         around      float32 [I], what lies outside of x; None: 0
         added       float32 like what is returned; None: 0
 
-        Returns float32 [N, O, H, W], or of twice the size, channels last in memory.
+        Returns float32 [N, O, H, W], or of twice or half the size (rounded up), channels last in memory.
         """
         samples, inputs, height, width = x.shape
         outputs = len(bias)
@@ -106,18 +106,23 @@ class Native:
         noise = None if noise is None else noise.contiguous()
         added = None if added is None else added.contiguous(memory_format=torch.channels_last)
         bias, slopes = bias.contiguous(), slopes.contiguous()
-        out = torch.empty(samples, (1 + up) * height, (1 + up) * width, outputs).permute(0, 3, 1, 2)
+        up, step = size is Size.UP, 2 if size is Size.DOWN else 1
+        out = x.new_empty(samples, *((1 + up) * -(-side // step) for side in (height, width)), outputs).permute(
+            0, 3, 1, 2
+        )
         rows, group = math.ceil(height / 4) + up, min(outputs, LARGEST_GROUP)
         groups = range(0, outputs, group)
         parts = math.ceil(torch.get_num_threads() / len(groups))
-        for sample in range(samples):
-            plus = None if added is None else added[sample]
-            tensors = (x[sample], styles[sample], kernel, norms[sample], noise, bias, slopes, around, plus, out[sample])
-            sizes = (height, width, inputs, outputs, math.inf if clamp is None else clamp)
+        together = 1 if up else samples  # enlarged, every row of tiles looks back
+        for first in range(0, samples, together):
+            plus = None if added is None else added[first]
+            tensors = (x[first], styles[first], kernel, norms[first], noise, bias, slopes, around, plus, out[first])
+            sizes = (together, height, width, inputs, outputs, math.inf if clamp is None else clamp)
             layer = _Layer(*(None if each is None else each.data_ptr() for each in tensors), *sizes)
+            spans = _spans(together * rows, parts)
             _in_threads(
-                partial(self._convolve, layer, up, kernel.dtype == torch.bfloat16),
-                [(*span, first, min(first + group, outputs)) for first in groups for span in _spans(rows, parts)],
+                partial(self._convolve, layer, size, kernel.dtype == torch.bfloat16),
+                [(*span, channel, min(channel + group, outputs)) for channel in groups for span in spans],
             )
         return out
 
@@ -188,7 +193,7 @@ class Native:
         generator = torch.Generator().manual_seed(0)
         x, weight = (torch.randn(1, self.panel, *size, generator=generator) for size in ((7, 70), (self.panel, 3, 3)))
         weight, ones, noise = weight[0], torch.ones(self.panel), torch.randn(7, 70, generator=generator)
-        kernel = winograd_kernel(weight, torch.float32, self.panel, up=False)
+        kernel = winograd_kernel(weight, torch.float32, self.panel)
         result = self.convolve(x, kernel, ones, slopes=0.2 * ones, noise=noise)
         expected = F.leaky_relu(F.conv2d(x, weight, ones, padding=1) + noise, 0.2)
         if not torch.allclose(result, expected, atol=1e-3):

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "multiply.h"
@@ -15,23 +16,25 @@ namespace {
 struct Layer {
   const float *x;       // [height, width, inputs]
   const float *styles;  // [inputs], factors of the inputs
-  const void *kernel;   // [products, products, outputs / PANEL, inputs / DEPTH, PANEL, DEPTH]
+  const void *kernel;   // [kernels, kernels, outputs / PANEL, inputs / DEPTH, PANEL, DEPTH]
   const float *norms;   // [outputs], factors of the outputs
   const float *noise;   // [up * height, up * width], or null
   const float *bias;    // [outputs]
   const float *slopes;  // [outputs], of the leaky ReLU
   const float *around;  // [inputs], what lies outside of the input
   const float *added;   // like the output, before the ReLU, or null
-  float *out;           // [up * height, up * width, outputs]
+  float *out;           // [up * height, up * width, outputs], halved [height / 2, width / 2, outputs]
+  long samples;         // of x, styles, norms, added and out, after each other
   long height, width, inputs, outputs;
   float clamp;  // bound on the outputs
 };
 
-// ---- The two convolutions, along one axis: PRODUCTS of sums of INPUTS places give OUTPUTS places. ------------------
+// ---- The three convolutions, along one axis: PRODUCTS of sums of INPUTS places give OUTPUTS places. ----------------
+// The last products have one kernel, the last of KERNELS.
 
 // F(4, 3) with the points 0, ±A, ±B and infinity
 struct Same {
-  static constexpr long INPUTS = 6, PRODUCTS = 6, OUTPUTS = 4, UP = 1;
+  static constexpr long INPUTS = 6, PRODUCTS = 6, KERNELS = 6, OUTPUTS = 4;
   static constexpr float A = 3.f / 4, B = 3.f / 2, A2 = A * A, B2 = B * B, AB2 = A2 * B2;
 
   static void enter(const Vector d[INPUTS], Vector v[PRODUCTS]) {
@@ -57,7 +60,7 @@ struct Same {
 
 // Transposed, stride 2: even places by F(4, 2) with the points ±A, ±B and infinity, odd places see the middle tap only
 struct Up {
-  static constexpr long INPUTS = 5, PRODUCTS = 9, OUTPUTS = 8, UP = 2;
+  static constexpr long INPUTS = 5, PRODUCTS = 9, KERNELS = 6, OUTPUTS = 8;
   static constexpr float A = 1.f / 2, B = 5.f / 4, A2 = A * A, B2 = B * B;
 
   static void enter(const Vector d[INPUTS], Vector v[PRODUCTS]) {
@@ -79,6 +82,24 @@ struct Up {
     y[4] = A2 * sum_a + B2 * sum_b;
     y[6] = A * A2 * difference_a + B * B2 * difference_b + m[4];
     UNROLLED(long i = 0; i < 4; i++) y[2 * i + 1] = m[5 + i];
+  }
+};
+
+// Stride 2: the outer taps see even places, by F(2, 2) with the points 0, -1 and infinity, the middle tap odd ones
+struct Down {
+  static constexpr long INPUTS = 5, PRODUCTS = 5, KERNELS = 4, OUTPUTS = 2;
+
+  static void enter(const Vector d[INPUTS], Vector v[PRODUCTS]) {
+    v[0] = d[0] - d[2];
+    v[1] = d[2];
+    v[2] = d[4] - d[2];
+    v[3] = d[1];
+    v[4] = d[3];
+  }
+
+  static void leave(const Vector m[PRODUCTS], Vector y[OUTPUTS]) {
+    y[0] = m[0] + m[1] + m[3];
+    y[1] = m[2] + m[1] + m[4];
   }
 };
 
@@ -222,6 +243,21 @@ void leave_tile(const float *products, long channels, Take take) {
   }
 }
 
+template <class Axis>
+long halved(long length) {
+  return std::is_same_v<Axis, Down> ? (length + 1) / 2 : length;
+}
+
+// One of the samples, of so many pixels of the output each
+Layer sample(Layer layer, long number, long pixels) {
+  layer.x += number * layer.height * layer.width * layer.inputs;
+  layer.styles += number * layer.inputs;
+  layer.norms += number * layer.outputs;
+  if (layer.added) layer.added += number * pixels * layer.outputs;
+  layer.out += number * pixels * layer.outputs;
+  return layer;
+}
+
 // `enter`, `multiply` and `leave` for TILES tiles at a time
 template <class Axis, class Products>
 void convolve(const Layer &layer, long first_row, long last_row, long first_channel, long last_channel) {
@@ -229,9 +265,11 @@ void convolve(const Layer &layer, long first_row, long last_row, long first_chan
   typedef typename Precision::Number Number;
   constexpr long POINTS = Axis::PRODUCTS * Axis::PRODUCTS;
   constexpr long TILES = Products::TILES;
-  constexpr bool up = Axis::UP == 2;
+  constexpr bool up = std::is_same_v<Axis, Up>;
   const long inputs = layer.inputs, channels = last_channel - first_channel;
   const long across = (layer.width + 3) / 4 + up;    // transposed, the last place has a tile of its own
+  const long per_image = (layer.height + 3) / 4 + up;
+  const long height = halved<Axis>(layer.height), width = halved<Axis>(layer.width), pixels = height * width;
   const long stride = inputs + 64 / sizeof(Number);  // rows of a power of two would share lines of the cache
   static thread_local std::vector<Number> points;
   static thread_local std::vector<float> products;
@@ -243,23 +281,29 @@ void convolve(const Layer &layer, long first_row, long last_row, long first_chan
   for (long first = start * across; first < last_row * across; first += TILES) {
     const long count = std::min(TILES, last_row * across - first);
     for (long tile = 0; tile < count; tile++) {
-      const long down = (first + tile) / across, over = (first + tile) % across;
-      enter_tile<Axis, Precision, TILES>(layer, 4 * down - 1, 4 * over - 1, &points[tile * stride], stride);
+      const long row = (first + tile) / across, over = (first + tile) % across, down = row % per_image;
+      const Layer image = sample(layer, row / per_image, pixels);
+      enter_tile<Axis, Precision, TILES>(image, 4 * down - 1, 4 * over - 1, &points[tile * stride], stride);
     }
-    for (long point = 0; point < POINTS; point++)
+    for (long point = 0; point < POINTS; point++) {
+      const long row = point / Axis::PRODUCTS, column = point % Axis::PRODUCTS, last = Axis::KERNELS - 1;
+      const long kernel = std::min(row, last) * Axis::KERNELS + std::min(column, last);
       for (long o = 0; o < channels; o += PANEL)
         Products::multiply(&points[point * TILES * stride], stride,
-                           (const Number *)layer.kernel + (point * layer.outputs + first_channel + o) * inputs,
+                           (const Number *)layer.kernel + (kernel * layer.outputs + first_channel + o) * inputs,
                            &products[point * TILES * channels + o], channels, inputs, count);
+    }
     for (long tile = 0; tile < count; tile++) {
-      const long down = (first + tile) / across, over = (first + tile) % across;
+      const long row = (first + tile) / across, over = (first + tile) % across, down = row % per_image;
+      const Layer image = sample(layer, row / per_image, pixels);
       leave_tile<Axis, TILES>(&products[tile * channels], channels, [&](long i, long j, long o, Vector value) {
         if constexpr (up) {
           store(rows.at(8 * down + i, 8 * over + j) + o, value);
         } else {
-          if (4 * down + i >= layer.height || 4 * over + j >= layer.width) return;
-          const long pixel = (4 * down + i) * layer.width + 4 * over + j, channel = first_channel + o;
-          store(layer.out + pixel * layer.outputs + channel, finished(layer, value, pixel, channel));
+          constexpr long EDGE = Axis::OUTPUTS;
+          if (EDGE * down + i >= height || EDGE * over + j >= width) return;
+          const long pixel = (EDGE * down + i) * width + EDGE * over + j, channel = first_channel + o;
+          store(image.out + pixel * layer.outputs + channel, finished(image, value, pixel, channel));
         }
       });
       if (up && over == across - 1) {  // a row of tiles is complete: eight rows can be filtered
@@ -268,6 +312,14 @@ void convolve(const Layer &layer, long first_row, long last_row, long first_chan
       }
     }
   }
+}
+
+// The same as in winograd.py
+enum Size { SAME, UP, DOWN };
+
+template <class Products>
+auto convolution(long size) {
+  return size == UP ? convolve<Up, Products> : size == DOWN ? convolve<Down, Products> : convolve<Same, Products>;
 }
 
 }  // namespace
@@ -282,19 +334,19 @@ extern "C" bool multiplies_bfloat16() {
 #endif
 }
 
-// From the first to, not with, the last row of tiles and channel. There are height / 4 rows of tiles (rounded up), one
-// more if up; an input that is enlarged has a multiple of 4 rows and columns.
-extern "C" void convolve(const Layer *layer, bool up, [[maybe_unused]] bool bfloat16, long first_row, long last_row,
+// From the first to, not with, the last row of tiles, of all samples, and channel. There are height / 4 rows of tiles of
+// a sample (rounded up), one more if up; an input that is enlarged has a multiple of 4 rows and columns, and is one.
+extern "C" void convolve(const Layer *layer, long size, [[maybe_unused]] bool bfloat16, long first_row, long last_row,
                          long first_channel, long last_channel) {
-  auto function = up ? convolve<Up, Plain<Float32>> : convolve<Same, Plain<Float32>>;
+  auto function = convolution<Plain<Float32>>(size);
 #ifdef __AVX512BF16__
-  if (bfloat16) function = up ? convolve<Up, Plain<BFloat16>> : convolve<Same, Plain<BFloat16>>;
+  if (bfloat16) function = convolution<Plain<BFloat16>>(size);
 #endif
 #ifdef __AMX_BF16__
   static const bool tiles = multiplies_tiles();
   if (bfloat16 && tiles) {
     start_tiles();
-    function = up ? convolve<Up, Tiled> : convolve<Same, Tiled>;
+    function = convolution<Tiled>(size);
   }
 #endif
   function(*layer, first_row, last_row, first_channel, last_channel);

@@ -1,4 +1,4 @@
-"""Winograd's convolutions in C++ (Lavin and Gray 2016): a quarter, or when up-sampling 9/16, of the multiplications.
+"""Winograd's convolutions in C++ (Lavin and Gray 2016): a quarter of the multiplications, of stride 2 25/36, or 9/16.
 
 Every tile of the output is a transform of the products of a transformed kernel and a transformed tile of the input.
 `winograd.cpp` has the transforms of inputs and outputs; here are the kernels'. The points, 0, ±3/4, ±3/2 and infinity,
@@ -6,6 +6,8 @@ and ±1/2, ±5/4 and infinity, make half of the rounding error of the textbook's
 """
 
 from __future__ import annotations
+
+from enum import IntEnum
 
 import torch
 from torch import Tensor
@@ -16,18 +18,33 @@ SAME = torch.tensor(
 """Taps of a kernel to its values at the points [6, 3]: F(4, 3)."""
 
 UP = torch.tensor(
-    [*([point, 0.0, 1.0] for point in (0.5, -0.5, 1.25, -1.25)), [1.0, 0.0, 0.0], *[[0.0, 1.0, 0.0]] * 4],
-    dtype=torch.float64,
+    [*([point, 0.0, 1.0] for point in (0.5, -0.5, 1.25, -1.25)), [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], dtype=torch.float64
 )
-"""The same of a transposed convolution of stride 2 [9, 3]: F(4, 2) of the outer taps; four times the middle tap."""
+"""The same of a transposed convolution of stride 2 [6, 3]: F(4, 2) of the outer taps; the middle tap."""
+
+DOWN = torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 1.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]], dtype=torch.float64)
+"""The same of a convolution of stride 2 [4, 3]: F(2, 2) of the outer taps; the middle tap."""
 
 
-def winograd_kernel(weight: Tensor, dtype: torch.dtype, panel: int, *, up: bool) -> Tensor:
-    """A weight [O, I, 3, 3] as `winograd.cpp` reads it: [products, O / panel, I, panel]; bfloat16: I in pairs."""
-    transform = UP if up else SAME
-    taps = weight.detach().cpu().double().permute(2, 3, 0, 1).flatten(0, 1)  # [9, O, I]
-    kernel = torch.kron(transform, transform) @ taps.flatten(1)
+class Size(IntEnum):
+    """What a convolution makes of the size; the same as in `winograd.cpp`."""
+
+    SAME = 0
+    UP = 1
+    DOWN = 2
+
+
+TRANSFORMS = {Size.SAME: SAME, Size.UP: UP, Size.DOWN: DOWN}
+
+
+def winograd_kernel(weight: Tensor, dtype: torch.dtype, panel: int, size: Size = Size.SAME) -> Tensor:
+    """A weight [O, I, 3, 3] as `winograd.cpp` reads it: [kernels, O / panel, I, panel]; bfloat16: I in pairs."""
+    transform = torch.kron(TRANSFORMS[size], TRANSFORMS[size])
     depth = 2 if dtype == torch.bfloat16 else 1
     outputs, inputs = weight.shape[:2]
-    kernel = kernel.to(dtype).reshape(-1, outputs // panel, panel, inputs // depth, depth)
-    return kernel.transpose(2, 3).contiguous()
+    kernel = torch.empty(len(transform), outputs // panel, inputs // depth, panel, depth, dtype=dtype)
+    panels = weight.detach().cpu().reshape(-1, panel, inputs, 3, 3)
+    for number, part in enumerate(panels):  # in doubles the whole would be large
+        taps = part.double().permute(2, 3, 0, 1).reshape(9, -1)
+        kernel[:, number] = (transform @ taps).reshape(-1, panel, inputs // depth, depth).transpose(1, 2)
+    return kernel

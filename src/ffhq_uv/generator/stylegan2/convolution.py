@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ffhq_uv.networks.native import Native
-from ffhq_uv.networks.winograd import winograd_kernel
+from ffhq_uv.networks.winograd import Size, winograd_kernel
 
 
 def convolution(
@@ -110,13 +110,13 @@ class WinogradConvolution(nn.Module):
 
     def __init__(self, weight: Tensor, dtype: torch.dtype, clamp: float | None, native: Native, *, up: bool) -> None:
         super().__init__()
-        self.clamp, self.native, self.up = clamp, native, up
-        self.kernel = nn.Buffer(winograd_kernel(weight, dtype, native.panel, up=up), persistent=False)
+        self.clamp, self.native, self.size = clamp, native, Size.UP if up else Size.SAME
+        self.kernel = nn.Buffer(winograd_kernel(weight, dtype, native.panel, self.size), persistent=False)
         self.slopes = nn.Buffer(torch.full((len(weight),), 0.2), persistent=False)
 
     def forward(self, x: Tensor, styles: Tensor, norms: Tensor, bias: Tensor, noise: Tensor) -> Tensor:
         scales = {"styles": styles, "norms": norms, "noise": noise, "slopes": self.slopes}
-        return self.native.convolve(x, self.kernel, bias, **scales, up=self.up, clamp=self.clamp)
+        return self.native.convolve(x, self.kernel, bias, **scales, size=self.size, clamp=self.clamp)
 
 
 def upsample_image(image: Tensor) -> Tensor:
