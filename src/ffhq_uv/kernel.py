@@ -20,7 +20,7 @@ from numba.core.compiler_lock import global_compiler_lock
 P = ParamSpec("P")
 R = TypeVar("R")
 
-FLAGS = ("-std=c++17", "-O3", "-march=native", "-ffp-contract=fast", "-fno-math-errno", "-shared", "-fPIC")
+FLAGS = ("-std=c++17", "-O3", "-march=native", "-fno-math-errno", "-shared", "-fPIC")
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
@@ -51,10 +51,11 @@ def _held(lock: Path) -> Iterator[None]:
         yield
 
 
-def built(sources: Sequence[Path], headers: Sequence[Path] = (), remedy: str = "") -> Path:
+def built(sources: Sequence[Path], headers: Sequence[Path] = (), remedy: str = "", *, fused: bool = True) -> Path:
     """The shared library of C++ sources: built once for this machine, found again by every later process.
 
-    It lies in the user's cache and is named like the first source.
+    It lies in the user's cache and is named like the first source. ``fused``: multiplications may be rounded together
+    with additions; without, floats are what `kernel` computes.
 
     Raises RuntimeError without a compiler, or where it cannot build; ``remedy`` ends the message.
     """
@@ -63,14 +64,15 @@ def built(sources: Sequence[Path], headers: Sequence[Path] = (), remedy: str = "
         raise RuntimeError(f"no C++ compiler; install g++ or clang++{remedy}")
     version = subprocess.run([compiler, "--version"], capture_output=True, check=True).stdout
     texts = [path.read_bytes() for path in (*headers, *sources)]
-    key = hashlib.sha256(b"\0".join([*texts, " ".join(FLAGS).encode(), version, _processor()])).hexdigest()
+    flags = [*FLAGS, f"-ffp-contract={'fast' if fused else 'off'}"]
+    key = hashlib.sha256(b"\0".join([*texts, " ".join(flags).encode(), version, _processor()])).hexdigest()
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ffhq_uv"
     library = cache / f"{sources[0].stem}-{key[:16]}.so"
     if not library.exists():
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as folder:  # renamed when complete: processes may build at once
             partial = Path(folder, library.name)
-            command = [compiler, *FLAGS, *map(str, sources), "-o", str(partial)]
+            command = [compiler, *flags, *map(str, sources), "-o", str(partial)]
             done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode:
                 reason = (done.stderr.strip().splitlines() or ["no reason given"])[0]

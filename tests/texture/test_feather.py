@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ffhq_uv.texture.feather import erode, margin, radius, soften
+from ffhq_uv.texture.feather import WHOLE, erode, margin, product, radius, soften, weights
 
 SIDE = 40
 binary = hnp.arrays(np.uint8, (SIDE, SIDE), elements=st.integers(0, 1), fill=st.just(1))
@@ -28,22 +28,32 @@ def test_erosion_is_chained_box_filters_that_stay_at_one(mask: np.ndarray) -> No
 def test_soft_mask_is_between_nothing_and_the_blurred_whole(
     mask: np.ndarray, major: np.ndarray, minor: np.ndarray
 ) -> None:
-    mask, major, minor = (m.astype(np.float32) for m in (mask, major * minor, minor))
+    mask, major, minor = (m * np.uint16(WHOLE) for m in (mask, major * minor, minor))
     soft = soften(mask, major, minor, 256)
-    assert (soft >= -1e-5).all()
-    assert (soft <= 1 + 1e-5).all()
-    assert (soft <= soften(np.ones_like(mask), major, minor, 256) + 1e-5).all()
+    assert (soft <= WHOLE).all()
+    assert (soft <= soften(np.full_like(mask, WHOLE), major, minor, 256)).all()
+
+
+def test_soft_masks_of_whole_numbers_are_those_of_floats() -> None:
+    rng = np.random.default_rng(2)
+    shares = rng.random((3, SIDE, SIDE)).astype(np.float32)
+    mask, major, minor = shares
+    strong = mask * major
+    weak = 0.8 * cv2.blur(mask * minor, (13, 13))
+    expected = cv2.blur(strong + (1 - strong) * weak, (9, 9))
+    np.testing.assert_allclose(soften(*weights(shares), 256) / WHOLE, expected, atol=1e-4)
+    np.testing.assert_allclose(product(*weights(shares[:2])) / WHOLE, strong, atol=1e-4)
 
 
 def test_a_window_around_minor_gives_what_the_whole_map_gives() -> None:
     size, reach = 256, margin(256)
     rng = np.random.default_rng(1)
-    minor = np.zeros((size, size), np.float32)
-    minor[100:150, 80:170] = 1
-    major = minor * (rng.random((size, size)) < 0.7).astype(np.float32)
-    mask = (rng.random((size, size)) < 0.8).astype(np.float32)
+    minor = np.zeros((size, size), np.uint16)
+    minor[100:150, 80:170] = WHOLE
+    major = minor * (rng.random((size, size)) < 0.7)
+    mask = (rng.random((size, size)) < 0.8) * np.uint16(WHOLE)
     window = (slice(100 - reach, 150 + reach), slice(80 - reach, 170 + reach))
     whole = soften(mask, major, minor, size)
-    np.testing.assert_allclose(soften(mask[window], major[window], minor[window], size), whole[window], atol=1e-6)
+    np.testing.assert_array_equal(soften(mask[window], major[window], minor[window], size), whole[window])
     whole[window] = 0
-    assert np.abs(whole).max() < 1e-6
+    assert not whole.any()

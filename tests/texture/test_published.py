@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ffhq_uv.geometry import Geometry
+from ffhq_uv.texture import unwrap
 from ffhq_uv.texture.faithful import FaithfulTexturer
 from ffhq_uv.texture.published import PublishedTexturer
 from ffhq_uv.texture.topology import Topology
@@ -54,6 +55,22 @@ def test_a_batch_equals_its_samples_one_by_one(topology: Topology, geometry: Geo
         alone = single(faces[row : row + 1], geometry)
         assert torch.equal(whole.maps[row], alone.maps[0])
         assert torch.equal(whole.coverage[row], alone.coverage[0])
+
+
+@pytest.mark.parametrize("shift", [0, 60])
+def test_the_library_and_the_kernel_give_the_same_bytes(
+    topology: Topology, geometry: Geometry, monkeypatch: pytest.MonkeyPatch, shift: float
+) -> None:
+    """Also of a head that leaves the image at its last pixel."""
+    if unwrap._library() is None:
+        pytest.skip("no C++ compiler here")
+    seen = replace(geometry, xy=geometry.xy + shift)
+    found = PublishedTexturer(topology)(smooth_faces(8, 1, 160), seen)
+    monkeypatch.setattr(unwrap, "_library", lambda: None)
+    other = PublishedTexturer(topology)(smooth_faces(8, 1, 160), seen)
+    assert found.reasons == other.reasons == (None,)
+    assert torch.equal(found.maps, other.maps)
+    assert torch.equal(found.coverage, other.coverage)
 
 
 def test_the_number_of_opencv_threads_changes_nothing(topology: Topology, geometry: Geometry) -> None:

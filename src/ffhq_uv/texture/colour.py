@@ -6,7 +6,6 @@ of its channels and of their products.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -60,24 +59,23 @@ def moments_over(image: Colours, mask: NDArray[np.uint8]) -> NDArray[np.float64]
     """The moments of an image [3, h, w] over the texels where ``mask`` [h, w] is 1, elsewhere 0: count, sums of R G B,
     sums of RR RG RB GG GB BB; float64 [10].
     """
-    left, top, width, height = cv2.boundingRect(mask)
     if spare := -mask.shape[1] % LANES:
         image = np.asarray(np.pad(image, [(0, 0), (0, 0), (0, spare)]), np.float32)
         mask = np.pad(mask, [(0, 0), (0, spare)])
-    return _moments(image, mask, left // LANES * LANES, left + width, top, top + height)
+    return _moments(image, mask, np.ascontiguousarray(mask).view(np.uint64))
 
 
 @kernel
-def _moments(
-    image: Colours, mask: NDArray[np.uint8], left: int, right: int, top: int, bottom: int
-) -> NDArray[np.float64]:
-    """See `moments_over`, of a rectangle; the image's width is a multiple of `LANES`, and so is ``left``."""
+def _moments(image: Colours, mask: NDArray[np.uint8], eights: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """See `moments_over`; the image's width is a multiple of `LANES`. ``eights`` are the mask, eight texels in each."""
     sums = np.zeros((10, LANES))
     count, r1, g1, b1, rr = sums[0], sums[1], sums[2], sums[3], sums[4]
     rg, rb, gg, gb, bb = sums[5], sums[6], sums[7], sums[8], sums[9]
-    for row in range(top, bottom):
-        for column in range(left, right, LANES):
-            chunk = slice(column, column + LANES)
+    for row in range(mask.shape[0]):
+        for part in range(mask.shape[1] // LANES):
+            if eights[row, 2 * part] | eights[row, 2 * part + 1] == 0:
+                continue
+            chunk = slice(LANES * part, LANES * part + LANES)
             red, green, blue, counted = (
                 image[0, row, chunk],
                 image[1, row, chunk],
@@ -116,18 +114,6 @@ def recolour_row(image: Colours, row: int, affine: NDArray[np.float32], out: NDA
         for column in range(image.shape[2]):
             mixed = of_red * red[column] + of_green * green[column] + of_blue * blue[column] + offset
             line[column] = min(max(mixed, low), high)
-
-
-@kernel
-def recolour(image: Colours, affine: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-    """``out`` = the image [3, h, w] through the affine map [3, 4], clipped to 0..255; may be the image itself."""
-    lines = np.empty((3, image.shape[2]), np.float32)
-    for row in range(image.shape[1]):
-        recolour_row(image, row, affine, lines)
-        for channel in range(3):
-            line, target = lines[channel], out[channel, row]
-            for column in range(image.shape[2]):
-                target[column] = line[column]
 
 
 @kernel

@@ -15,8 +15,19 @@ from numpy.typing import NDArray
 from ffhq_uv.geometry import VIEWS
 from ffhq_uv.kernel import kernel
 from ffhq_uv.texture.batch import BatchTexturer, Views
-from ffhq_uv.texture.colour import TO_YUV, Colours, match, moments_over, recolour, recolour_row, subtract_recoloured
-from ffhq_uv.texture.feather import Mask, blur, erode, margin, radius, soften, square
+from ffhq_uv.texture.colour import TO_YUV, Colours, match, moments_over, recolour_row, subtract_recoloured
+from ffhq_uv.texture.feather import (
+    WHOLE,
+    Mask,
+    blur,
+    erode,
+    margin,
+    product,
+    radius,
+    soften,
+    square,
+    weights,
+)
 from ffhq_uv.texture.poisson import complete
 from ffhq_uv.texture.pyramid import blend_difference
 from ffhq_uv.texture.topology import Topology
@@ -81,26 +92,25 @@ class PublishedTexturer(BatchTexturer["_Canvas"]):
     def _fill(self, canvas: _Canvas) -> tuple[Image, NDArray[np.uint8]]:
         """Steps 6 and 7: lay the views over the template; the texture, and where it can be relied on."""
         size = self._size
-        filled = np.zeros((size, size), np.float32)
+        filled = np.zeros((size, size), np.uint16)
         base: Colours = self._template
         for view in FILL_ORDER:
             k, area = VIEWS.index(view), self._areas[view]
             mask, texture = canvas.masks[k], canvas.textures[k]
             affine = match(moments_over(base, mask), moments_over(texture, mask))
-            recolour(base, affine, canvas.image)
-            base = canvas.image
             shown = mask[area.window]
             eroded = _mix(erode(shown, radius(3, size)), erode(shown, radius(7, size)), area.mouth)
-            weight = blur(eroded * soften(eroded, area.major, area.minor, size), radius(10, size))
-            _lay_over(canvas.image, texture, mask, weight, area.window[0].start, area.window[1].start)
-            filled[area.window] += eroded * area.minor
-        return canvas.image, (filled > 0.5).astype(np.uint8)
+            weight = blur(product(eroded, soften(eroded, area.major, area.minor, size)), radius(10, size))
+            _lay_over(base, affine, texture, mask, weight, area.window[0].start, area.window[1].start, canvas.image)
+            base = canvas.image
+            filled[area.window] += product(eroded, area.minor) // 2  # halves: three of them fit 16 bits
+        return canvas.image, (filled > WHOLE // 4).astype(np.uint8)
 
     def _complete(self, texture: Image, reliable: NDArray[np.uint8]) -> None:
         """Steps 8 and 9, in place: the four boxes' unreliable texels take the template's gradients."""
         masks, size = self._masks, self._size
         luma = TO_YUV[0].astype(np.float32)
-        mean = luma @ texture.mean((1, 2))
+        mean = luma @ [cv2.mean(channel)[0] for channel in texture]
         reach, frame = radius(2, size), max(1, radius(2, size))
         for rows, columns in self._boxes:
             around = (
@@ -128,7 +138,8 @@ class PublishedTexturer(BatchTexturer["_Canvas"]):
         face = self._face
         affine = match(moments_over(self._template, reliable), moments_over(texture, reliable))
         mask = np.zeros_like(self._hair)
-        mask[face.window] = soften(reliable[face.window].astype(np.float32), face.major, face.minor, self._size)
+        soft = soften(reliable[face.window] * np.uint16(WHOLE), face.major, face.minor, self._size)
+        np.multiply(soft, np.float32(1 / WHOLE), out=mask[face.window])
         subtract_recoloured(texture, self._template, affine)
         blend_difference(texture, mask)
         _finish(texture, self._template, affine, self._hair, out)
@@ -137,11 +148,11 @@ class PublishedTexturer(BatchTexturer["_Canvas"]):
 class _Area:
     """The part of the map that a view can contribute to, and the masks in it."""
 
-    def __init__(self, mouth: Mask, major: Mask, minor: Mask, size: int) -> None:
+    def __init__(
+        self, mouth: NDArray[np.float32], major: NDArray[np.float32], minor: NDArray[np.float32], size: int
+    ) -> None:
         self.window = _around(minor, margin(size))
-        self.mouth = np.ascontiguousarray(mouth[self.window])
-        self.major = np.ascontiguousarray(major[self.window])
-        self.minor = np.ascontiguousarray(minor[self.window])
+        self.mouth, self.major, self.minor = (weights(share[self.window]) for share in (mouth, major, minor))
 
 
 class _Canvas:
@@ -168,35 +179,48 @@ def _around(mask: NDArray[np.float32], reach: int) -> Window:
 
 
 @kernel
-def _mix(small: NDArray[np.uint8], large: NDArray[np.uint8], mouth: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``small`` where ``mouth`` is 1, ``large`` where it is 0."""
-    mixed = np.empty(mouth.shape, np.float32)
+def _mix(small: NDArray[np.uint8], large: NDArray[np.uint8], mouth: Mask) -> Mask:
+    """``small`` where ``mouth`` is whole, ``large`` where it is 0; of both, 1 is whole."""
+    mixed = np.empty(mouth.shape, np.uint16)
+    whole = np.uint16(WHOLE)
     for row in range(mouth.shape[0]):
+        a, b, share, both = small[row], large[row], mouth[row], mixed[row]
         for column in range(mouth.shape[1]):
-            a, b = np.float32(small[row, column]), np.float32(large[row, column])
-            mixed[row, column] = b + (a - b) * mouth[row, column]
+            both[column] = a[column] * share[column] + b[column] * (whole - share[column])
     return mixed
 
 
 @kernel
 def _lay_over(
-    base: NDArray[np.float32],
+    base: Colours,
+    affine: NDArray[np.float32],
     texture: NDArray[np.float32],
     mask: NDArray[np.uint8],
-    weight: NDArray[np.float32],
+    weight: Mask,
     top: int,
     left: int,
+    out: NDArray[np.float32],
 ) -> None:
-    """base += (texture - base) * mask * weight, on [3, S, S]; the weight is that of a window at (top, left)."""
+    """out = the recoloured base, and over it the texture by mask * weight; all [3, S, S], the weight of a window at
+    (top, left). The base may be ``out``.
+    """
     height, width = weight.shape
-    for channel in range(3):
-        for row in range(height):
-            under = base[channel, top + row, left : left + width]
-            over = texture[channel, top + row, left : left + width]
-            shown, share = mask[top + row, left : left + width], weight[row]
+    lines, share = np.empty((3, base.shape[2]), np.float32), np.empty(width, np.float32)
+    unit = np.float32(1 / WHOLE)
+    for row in range(base.shape[1]):
+        recolour_row(base, row, affine, lines)
+        if top <= row < top + height:
+            shown, part = mask[row, left : left + width], weight[row - top]
             for column in range(width):
-                part = share[column] * np.float32(shown[column])
-                under[column] += (over[column] - under[column]) * part
+                share[column] = np.float32(part[column] * shown[column]) * unit
+            for channel in range(3):
+                under, over = lines[channel, left : left + width], texture[channel, row, left : left + width]
+                for column in range(width):
+                    under[column] += (over[column] - under[column]) * share[column]
+        for channel in range(3):
+            line, target = lines[channel], out[channel, row]
+            for column in range(len(line)):
+                target[column] = line[column]
 
 
 @kernel
@@ -218,8 +242,8 @@ def _finish(
             line, last = base[channel], rounded[channel]
             for column in range(size):
                 blend = min(max(line[column] + above[column], low), high)
-                blend += (raw[column] - blend) * over[column]
-                last[column] = np.uint8(np.int32(np.rint(min(max(blend, low), high))))
+                blend += (np.float32(raw[column]) - blend) * over[column]
+                last[column] = np.uint8(np.int32(np.rint(blend)))
         red, green, blue, texels = rounded[0], rounded[1], rounded[2], out[row]
         for column in range(size):
             texels[column, 0], texels[column, 1], texels[column, 2] = red[column], green[column], blue[column]

@@ -75,9 +75,11 @@ def _collapse(
     for row in range(shown[0], shown[1]):
         _expand_row(coarse_blend, row, buffer, blend_row)
         _expand_row(coarse, row, buffer, coarse_row)
+        # not at once into ``out``: where it is ``fine``, no compiler would dare to take several columns together
         for column in range(width):
-            detail = fine[row, column] - coarse_row[column]
-            out[row, column] = blend_row[column] + detail * mask[row, column]
+            blend_row[column] += (fine[row, column] - coarse_row[column]) * mask[row, column]
+        for column in range(width):
+            out[row, column] = blend_row[column]
 
 
 @kernel
