@@ -52,14 +52,16 @@ def _drawn(n: int, rng: np.random.Generator, resamples: int) -> NDArray[np.uint8
 def _spreads(centred: NDArray[np.float64], counts: NDArray[np.uint8]) -> NDArray[np.float64]:
     """The mean standard deviation of some resamples, with no table of more than `ROWS` rows beside the samples.
 
-    Sums of ROWS numbers in single precision, in half the time: a figure moves by less than 1e-7 of itself.
+    Many are summed in single precision, ROWS at a time, in half the time: a figure moves by less than 1e-7 of itself.
+    Few are not: their figures are the same on every processor, in all digits that are written.
     """
     n, dimensions = centred.shape
+    kind = np.float32 if n > ROWS else np.float64
     sums = np.zeros((len(counts), 2 * dimensions))
     for start in range(0, n, ROWS):
         rows = centred[start : start + ROWS]
-        drawn = counts[:, start : start + ROWS].astype(np.float32)
-        sums += drawn @ np.concatenate([rows, rows**2], axis=1).astype(np.float32)
+        drawn = counts[:, start : start + ROWS].astype(kind)
+        sums += drawn @ np.concatenate([rows, rows**2], axis=1).astype(kind)
     mean, square = np.split(sums / n, 2, axis=1)
     spread: NDArray[np.float64] = np.sqrt((square - mean**2).clip(min=0)).mean(axis=1)
     return spread

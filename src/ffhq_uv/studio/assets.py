@@ -22,6 +22,7 @@ from ffhq_uv.studio.head import ORIGIN, SIDE, Head, head
 from ffhq_uv.studio.raster import depth_map
 from ffhq_uv.studio.render import on_map, true_map, unwrapping
 from ffhq_uv.studio.skin import ABSORPTION
+from ffhq_uv.studio.sums import weighted_sums
 
 YAWS = {"left": 30.0, "front": 0.0, "right": -30.0}
 """Yaw of each view, degrees."""
@@ -139,6 +140,6 @@ def _seen(yaw: float) -> NDArray[np.float32]:
     vertices = head().mean
     turn = rotation(torch.tensor([0.0, np.radians(yaw), 0.0])).numpy()
     towards = turn[2].astype(np.float32)
-    facing = light.normals(vertices) @ towards
+    facing = weighted_sums(light.normals(vertices), towards)
     visible = depth_map(vertices, head().triangles, towards) > 0.5
     return on_map((facing * visible)[:, None].astype(np.float32), SIDE)[..., 0]

@@ -99,7 +99,7 @@ def read(codes: Codes) -> dict[str, Floats]:
     for p in PARAMETERS:
         rows = codes[..., p.first : p.last + 1, :].mean(-2, dtype=np.float64)
         directions = _DIRECTIONS[_FIRST[p.name] : _FIRST[p.name] + p.count]
-        values[p.name] = p.offset + p.scale / (WIDTH * AMPLITUDE) * (rows @ directions.T)
+        values[p.name] = p.offset + p.scale / (WIDTH * AMPLITUDE) * np.einsum("...k,pk->...p", rows, directions)
     return values
 
 

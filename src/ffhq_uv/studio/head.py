@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter1d
 
+from ffhq_uv.studio.sums import weighted_sums
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -368,9 +370,7 @@ class Head:
 
     def shape(self, identity: NDArray[np.float32], expression: NDArray[np.float32]) -> NDArray[np.float32]:
         """Vertices [N, 3] of coefficients [I] and [E]."""
-        n = len(self.mean)
-        offset = self.identity.reshape(3 * n, -1) @ identity + self.expression.reshape(3 * n, -1) @ expression
-        return np.asarray(self.mean + offset.reshape(n, 3), np.float32)
+        return self.mean + weighted_sums(self.identity, identity) + weighted_sums(self.expression, expression)
 
 
 def landmark_layout() -> Floats:

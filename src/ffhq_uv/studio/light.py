@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ffhq_uv.kernel import kernel
 from ffhq_uv.studio.head import head
 from ffhq_uv.studio.raster import depth_map
+from ffhq_uv.studio.sums import weighted_sums
 
 Floats = NDArray[np.float32]
 
@@ -92,7 +93,7 @@ def transfer() -> tuple[Floats, Floats]:
     open_ = np.zeros(len(mean), np.float32)
     whole = np.zeros((len(mean), 9), np.float32)
     for direction in towards:
-        cosine = np.maximum(normal @ direction, 0)
+        cosine = np.maximum(weighted_sums(normal, direction), 0)
         seen = depth_map(mean, head().triangles, direction)
         weight = cosine * (4 * np.pi / DIRECTIONS * UNIT)
         basis = harmonics(direction)
@@ -125,4 +126,5 @@ def smoothed(values: Floats, triangles: NDArray[np.int64]) -> Floats:
 def shading(normal: Floats, light: Floats) -> Floats:
     """Shading [N] of the head's vertices with unit normals [N, 3] under light [9]; never below 0.02."""
     rest, openness = transfer()
-    return np.asarray(np.maximum(rest @ light + openness * (irradiance(normal) @ light), 0.02), np.float32)
+    lit = weighted_sums(rest, light) + openness * weighted_sums(irradiance(normal), light)
+    return np.asarray(np.maximum(lit, 0.02), np.float32)

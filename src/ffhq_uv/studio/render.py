@@ -20,6 +20,7 @@ from ffhq_uv.studio.head import SIDE, head, ramp
 from ffhq_uv.studio.person import Person, person
 from ffhq_uv.studio.raster import rasterise, resolve
 from ffhq_uv.studio.skin import Hair, paint, paint_hair
+from ffhq_uv.studio.sums import weighted_sums
 from ffhq_uv.texture.rasterise import rasterise_uv
 
 Floats = NDArray[np.float32]
@@ -81,7 +82,7 @@ def scene(person: Person) -> Scene:
     normal = lighting.normals(vertices)
     shade = lighting.shading(normal, person.light) * EXPOSURE
     half = np.array([0.0, 0.45, 0.893], np.float32)
-    sheen = 0.10 * person.sheen * np.maximum(normal @ half, 0) ** 24 * shade
+    sheen = 0.10 * person.sheen * np.maximum(weighted_sums(normal, half), 0) ** 24 * shade
     s, _ = _layout()
     depth = _hair_depth() - 70 * person.receding
     # Combed hair leaves the skin where it starts to be drawn: no gap shows at the temples.
