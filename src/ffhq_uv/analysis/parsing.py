@@ -152,9 +152,9 @@ class FaceParser:
             return torch.cat([self._some(part.to(self._device)) for part in portions(faces, self._device)])
 
     def _some(self, faces: Tensor) -> Tensor:
-        levels = resized(faces.movedim(3, 1).float(), SIZE, SIZE).floor() / 255
+        levels = resized(faces.movedim(3, 1).float(), SIZE, SIZE).floor_().div_(255)
         mean, std = (levels.new_tensor(values).view(3, 1, 1) for values in (MEAN, STD))
-        scores = self._network.scores(((levels - mean) / std).to(self._dtype))
+        scores = self._network.scores(levels.sub_(mean).div_(std).to(self._dtype))
         return class_map(scores, SIZE, *faces.shape[1:3])
 
 

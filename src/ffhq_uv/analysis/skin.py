@@ -44,10 +44,10 @@ def _around_eyes(classes: NDArray[np.uint8], margin: int) -> NDArray[np.bool_]:
 
 
 def _is_one_of(classes: NDArray[np.uint8], wanted: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Quicker than `numpy.isin`: a table of 256 answers."""
-    answers = np.zeros(256, np.bool_)
-    answers[list(wanted)] = True
-    return answers[classes]
+    """Quicker than `numpy.isin`, or than NumPy's indexing: a table of 256 answers."""
+    answers = np.zeros(256, np.uint8)
+    answers[list(wanted)] = 1
+    return cv2.LUT(classes, answers).view(np.bool_)
 
 
 def eye_margin(size: int) -> int:
