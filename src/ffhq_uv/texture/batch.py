@@ -99,7 +99,7 @@ class BatchTexturer(ABC, Generic[Canvas]):
         coverage = np.zeros((len(faces), len(VIEWS), self._size, self._size), np.bool_)
         error = torch.full(faces.shape[:2], torch.nan) if geometry.error is None else geometry.error
         parts = [
-            tensor.cpu().contiguous().numpy()
+            tensor.cpu().numpy()
             for tensor in (faces, geometry.xy, geometry.depth, geometry.normals, geometry.skin, error)
         ]
         features = [mask.cpu().numpy() for mask in (geometry.eyes, geometry.mouth) if mask is not None]
@@ -107,7 +107,7 @@ class BatchTexturer(ABC, Generic[Canvas]):
         def texture(row: int) -> str | None:
             if geometry.reasons[row] is not None:
                 return geometry.reasons[row]
-            pictures, xy, depth, normals, skin, error = (part[row] for part in parts)
+            pictures, xy, depth, normals, skin, error = (np.ascontiguousarray(part[row]) for part in parts)
             views = Views(pictures, xy, depth, normals, skin, error, tuple(mask[row] for mask in features))
             if reason := views.fault():
                 return reason
