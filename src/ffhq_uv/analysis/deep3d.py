@@ -23,6 +23,7 @@ from ffhq_uv.camera import Alignment
 from ffhq_uv.formats.published import DEEP3D, MODEL, MODEL_POINTS, PARSING
 from ffhq_uv.geometry import Geometry
 from ffhq_uv.networks import Precision, folded, inference, quickened, usable_device
+from ffhq_uv.networks.allocator import keep_freed_memory, return_freed_memory
 
 
 class Deep3DAnalysis:
@@ -55,12 +56,14 @@ class Deep3DAnalysis:
         precision: Precision = "float32",
     ) -> None:
         self._device = usable_device(device)
+        return_freed_memory()  # while weights are rearranged; blocks freed in the heap would stay: a tenth of the peak
         self.model = MorphableModel.load(topo_assets / MODEL).to(self._device)
         self._refine = Refiner(self.model) if refine else None
         self.points = DetectedPoints(checkpoints, fallback, correction)
         self._model_points = load_model_points(topo_assets / MODEL_POINTS)
-        self._network = quickened(folded(load_deep3d(checkpoints / DEEP3D)), self._device, channels=512)
+        self._network = quickened(folded(load_deep3d(checkpoints / DEEP3D)), self._device, channels=256)
         self._parser = FaceParser(checkpoints / PARSING, device, precision)
+        keep_freed_memory()
         for basis, layer in (("identity", "0"), ("expression", "1.0")):
             predicted = self._network.get_parameter(f"final_layers.{layer}.bias").shape[0]
             expected = getattr(self.model, basis).shape[1]

@@ -79,7 +79,7 @@ class ArcFace:
     def __init__(self, path: Path, device: str, precision: Precision = "float32") -> None:
         self._device = usable_device(device)
         network = folded(with_weights(IResNet50, read_state(path), path))
-        self._network = quickened(network, self._device, 256, precision)
+        self._network = quickened(network, self._device, 128, precision)
         self._dtype = next(self._network.parameters()).dtype
 
     def __call__(self, fronts: Tensor, landmarks: Tensor) -> Tensor:
