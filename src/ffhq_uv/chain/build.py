@@ -41,9 +41,9 @@ Pictures = Callable[[Tensor], Tensor]
 """A measurement of fronts uint8 [B, H, W, 3] alone, [B]."""
 
 
-def check_studio(*sections: sections.Generator | sections.Analysis) -> None:
+def check_studio(*rooms: sections.Generator | sections.Analysis) -> None:
     """Raise ConfigError where the studio is to read codes that are not its own: it would go well and mean nothing."""
-    if any(section.name == "studio" for section in sections) and not is_studio(files.TOPO_ASSETS):
+    if any(room.name == "studio" for room in rooms) and not is_studio(files.TOPO_ASSETS):
         raise ConfigError(
             f"{files.TOPO_ASSETS} is not the studio's, and generator=studio and analysis=studio read the studio's own "
             "codes only; choose another generator and analysis"
