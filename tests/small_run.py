@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,3 +38,12 @@ def run(folder: Path, *stages: str, overrides: tuple[str, ...] = ()) -> list[int
     """Exit codes of stages run one after the other in a folder, on the small studio."""
     with inside(folder):
         return [main([stage, *SMALL, *overrides]) for stage in stages]
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """The SHA-256 of every file below a folder that stages left there, but for what is half done, and logs."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and ".partial" not in str(path) and "logs" not in path.parts
+    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
-from tests.small_run import run
+from tests.small_run import digests, run
 
 from ffhq_uv.archive.catalogue import catalogue, read_latents, read_uv_map
 from ffhq_uv.store.codes import stored, whole
@@ -19,14 +18,6 @@ from ffhq_uv.store.codes import stored, whole
 
 def metrics(folder: Path, name: str) -> dict:
     return json.loads((folder / "reports" / f"{name}.json").read_text())
-
-
-def digests(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and ".partial" not in str(path) and "logs" not in path.parts
-    }
 
 
 def test_no_sample_is_lost_between_the_stages(small_run: Path) -> None:

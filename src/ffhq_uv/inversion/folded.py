@@ -225,18 +225,14 @@ def _taken(layers: nn.ModuleList | nn.Sequential, places: Iterable[int]) -> Iter
 
 def _halving(library: Native | None, side: int, weight: Tensor, bias: Tensor) -> nn.Module:
     """A convolution of heads, of features of ``side`` x ``side`` places, and its leaky ReLU."""
+    if library is None:
+        return nn.Sequential(_convolution(None, weight, bias, stride=2), nn.LeakyReLU(SLOPE))
     slope = torch.tensor(SLOPE)
-    if library is not None and library.tiles and side >= TILED:
+    if library.tiles and side >= TILED:
         return Direct(library, weight, bias, slope, step=2, products=Products.SPLIT_TILES)
-    if library is not None and side >= LARGE:
+    if side >= LARGE:
         return Winograd(library, weight, bias, slope, step=2)
-    if library is not None:
-        return Direct(library, weight, bias, slope, step=2)
-    outputs, inputs = weight.shape[:2]
-    with torch.device("meta"):
-        conv = nn.Conv2d(inputs, outputs, 3, 2, padding=1)
-    conv.weight, conv.bias = _frozen(weight.contiguous(memory_format=torch.channels_last), bias)
-    return nn.Sequential(conv, nn.LeakyReLU(SLOPE))
+    return Direct(library, weight, bias, slope, step=2)
 
 
 def _means(x: Tensor) -> Tensor:
