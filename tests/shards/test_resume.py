@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 from tests.shards import shards as simple
 from tests.small_run import SMALL, inside, run
@@ -87,6 +88,22 @@ def test_parts_of_a_job_array_do_all_of_the_work(copied: Callable[..., Path], sm
     assert run(folder, "extract", overrides=("engine.shard=2",)) == [0]
     assert not (folder / "logs/extract.jsonl").read_text()  # nothing was left to do
     assert made(folder) == made(small_run)
+
+
+def test_one_shard_compiles_for_its_kind_while_the_other_kinds_are_made(tmp_path: Path) -> None:
+    samples = [simple.Shard([f"{number}"]) for number in range(3)]
+    people = [simple.Shard([f"{number}"], "people") for number in range(3, 5)]
+    handed_out = []
+
+    def make(work: Work, shard: simple.Shard) -> tuple[pl.DataFrame, list[Path]]:
+        handed_out.extend(shard.ids)
+        return simple.make(work, shard)
+
+    with inside(tmp_path), running("extract", read([*SMALL, "engine=serial"]), SCHEMA, "key") as going:
+        rows = going.rows(make, [*samples, *people])
+    assert handed_out == ["0", "3", "4", "1", "2"]
+    assert rows is not None
+    assert rows["id"].to_list() == ["0", "1", "2", "3", "4"]
 
 
 @pytest.mark.parametrize("engine", ["dask", "ray"])

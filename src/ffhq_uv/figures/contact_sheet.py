@@ -36,4 +36,4 @@ def contact_sheet(
     for down, label in enumerate(labels or ()):
         ImageDraw.Draw(sheet).text((6, (down + 0.5) * cell), label, "black", anchor="lm", font_size=13)
     with files.replacing(path) as partial:
-        sheet.save(partial, format="PNG", optimize=True)
+        sheet.save(partial, format="PNG")

@@ -120,7 +120,7 @@ class Run:
         self.bar.total += _samples(own)
         self.bar.initial += there
         self.bar.update(there)
-        self._finish(make, todo)
+        self._finish(make, _kinds_first(todo))
         if self.died and not self.leave_out:
             raise RuntimeError(
                 f"{self.stage}: every worker that had one of these samples died (out of memory, a crash in native "
@@ -253,6 +253,14 @@ def _make_and_keep(work: Work, make: Make[S], shard: S) -> Done | PutOff:
         f"{os.getpid()} on {socket.gethostname()}",
         take_spans(),
     )
+
+
+def _kinds_first(shards: Sequence[S]) -> list[S]:
+    """Shards in the order in which they are handed out: the first one, those of other labels, its own label's others.
+
+    In a first run a worker compiles for its label; workers that have the same to do would wait for it.
+    """
+    return [*shards[:1], *sorted(shards[1:], key=lambda shard: shard.label == shards[0].label)]
 
 
 def _some(ids: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ area-averaged down. Face features are mirror images; grain, freckles, blotches a
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
@@ -120,14 +121,17 @@ def fields(size: int) -> Fields:
         resized = cv2.resize(field.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
         return np.asarray(resized, np.float32)
 
-    grown = _hair(s, r)
+    with ThreadPoolExecutor() as threads:  # which NumPy lets compute at once
+        grown, complexion, wrinkles, seen_eyes = (
+            made.result() for made in [threads.submit(make, s, r) for make in (_hair, _complexion, _wrinkles, _eyes)]
+        )
     hair = {name: small(field) for name, field in grown.items()}
-    pigments = _complexion(s, r) | _wrinkles(s, r)
+    pigments = complexion | wrinkles
     pigments["stubble_shade"] = np.maximum(grown["beard"], grown["moustache"])
     stack = np.empty((size, size, len(PIGMENTS)), np.float32)
     for k, name in enumerate(PIGMENTS):
         stack[..., k] = small(pigments[name])
-    eyes = {name: small(field) for name, field in _eyes(s, r).items()}
+    eyes = {name: small(field) for name, field in seen_eyes.items()}
     whole, between_lids, slit = whole_face(s, r), _around_eyes(s, r), _slit(s, r)
 
     def region(shown: NDArray[np.bool_]) -> NDArray[np.bool_]:
