@@ -17,7 +17,7 @@ from torch import Tensor
 from ffhq_uv.generator.stylegan2.checkpoints import Checkpoint
 from ffhq_uv.generator.stylegan2.convolution import UpConvolution, upsample_image
 from ffhq_uv.generator.stylegan2.synthesis import SynthesisNetwork
-from ffhq_uv.networks.native import native
+from ffhq_uv.networks.native import Drawing, native
 from ffhq_uv.networks.winograd import Size, winograd_kernel
 
 MANY_CHANNELS = {4: 160, 8: 144, 16: 128, 32: 320, 64: 64}  # activations scaled
@@ -148,12 +148,29 @@ def test_native_colours_are_those_of_torch(threads: int) -> None:
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(threads)
-        result = library.to_rgb(x, weights, bias, smaller, clamp=5.0)
+        result = library.to_rgb(x, Drawing(weights, bias, smaller, clamp=5.0))
     finally:
         torch.set_num_threads(before)
     drawn = torch.einsum("nihw,nci->nchw", x, weights) + bias[:, None, None]
     assert drawn.abs().max() > 5
     torch.testing.assert_close(result, upsample_image(smaller) + drawn.clamp(-5, 5), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_what_a_layer_draws_at_once_is_drawn_of_its_features(threads: int) -> None:
+    library, generator = native(), torch.Generator().manual_seed(0)
+    x, noise = (torch.randn(*size, generator=generator) for size in ((2, library.panel, 70, 20), (70, 20)))
+    weight, bias = torch.randn(library.panel, library.panel, 3, 3, generator=generator), torch.ones(library.panel)
+    kernel, slopes = winograd_kernel(weight, torch.float32, library.panel), torch.full_like(bias, 0.2)
+    weights, smaller = torch.randn(2, 3, library.panel, generator=generator), torch.randn(2, 3, 35, 10)
+    drawing = Drawing(weights, torch.ones(3), smaller, clamp=200.0)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(threads)
+        layer = partial(library.convolve, x, kernel, bias, slopes=slopes, noise=noise)
+        assert torch.equal(layer(drawing=drawing), library.to_rgb(layer(), drawing))
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_border_of_an_upsampled_image_sees_zeros() -> None:

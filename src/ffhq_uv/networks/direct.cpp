@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <type_traits>
-#include <vector>
 
 #include "multiply.h"
 #include "tiles.h"
@@ -43,9 +42,9 @@ struct Input {
   const long pad, phases, columns, wide;
   const Number *numbers[2] = {};
   long stride, offsets[9];
-  std::vector<Number> (&kept)[2];
+  Aligned<Number> (&kept)[2];
 
-  Input(const Convolution &layer, std::vector<Number> (&kept)[2])
+  Input(const Convolution &layer, Aligned<Number> (&kept)[2])
       : layer(layer), pad(layer.side / 2), phases(pad ? layer.step : 1), columns((layer.width - 1) / layer.step + 1),
         wide(columns + 2 * pad / layer.step), stride(layer.inputs + 64 / sizeof(Number)),  // no power of two
         kept(kept) {}
@@ -181,8 +180,8 @@ void finish(const Convolution &layer, const float *sums, long pixel, long channe
 template <class Form>
 void convolve(const Convolution &layer, long first_row, long last_row, long first_channel, long last_channel) {
   typedef typename Form::Number Number;
-  static thread_local std::vector<float> sums(Form::BLOCK * PANEL);
-  static thread_local std::vector<Number> kept[2];  // their pages are not faulted in anew
+  static thread_local Aligned<float> sums(Form::BLOCK * PANEL);
+  static thread_local Aligned<Number> kept[2];  // their pages are not faulted in anew
   Input<Form> input(layer, kept);
   const long band = std::max(1L, BAND / input.row_bytes());
   const long kernel = layer.side * layer.side * layer.inputs * Form::PARTS;  // numbers of an output

@@ -24,6 +24,11 @@ SOURCES = [FOLDER / "winograd.cpp", FOLDER / "direct.cpp", FOLDER / "rgb.cpp"]
 LARGEST_GROUP = 256
 """Output channels that one call computes: between transforming the input again and too little for every thread."""
 
+CACHE = 32 << 20
+"""Bytes of an output above which it is not kept in the processor's caches for its reader."""
+
+STRIP = 4
+"""Rows of tiles that are drawn at once: they stay in the cache."""
 
 POINTERS = ("x", "styles", "kernel", "norms", "noise", "bias", "slopes", "around", "added", "out")
 
@@ -35,6 +40,7 @@ class _Layer(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in POINTERS),
         *((name, ctypes.c_long) for name in ("samples", "height", "width", "inputs", "outputs")),
         ("clamp", ctypes.c_float),
+        ("large", ctypes.c_bool),
     )
 
 
@@ -45,6 +51,19 @@ class _Convolution(ctypes.Structure):
         *((name, ctypes.c_void_p) for name in ("x", "kernel", "bias", "slopes", "around", "added", "out")),
         *((name, ctypes.c_long) for name in ("height", "width", "inputs", "apart", "outputs", "side", "step")),
     )
+
+
+class Drawing:
+    """Weights float32 [N, 3, I] and bias [3] of features, clamped, added to the image [N, 3, H/2, W/2], enlarged."""
+
+    def __init__(self, weights: Tensor, bias: Tensor, smaller: Tensor, clamp: float | None) -> None:
+        self._weights, self._bias = weights.contiguous(), bias.contiguous()
+        self._smaller = smaller.contiguous(memory_format=torch.channels_last)
+        self.bound = math.inf if clamp is None else clamp
+
+    def pointers(self, sample: int) -> list[int]:
+        """To the weights, the bias and the smaller image of one sample."""
+        return [each.data_ptr() for each in (self._weights[sample], self._bias, self._smaller[sample])]
 
 
 class Native:
@@ -82,10 +101,11 @@ class Native:
         added: Tensor | None = None,
         size: Size = Size.SAME,
         clamp: float | None = None,
+        drawing: Drawing | None = None,
     ) -> Tensor:
         """A layer: scale the inputs, convolve, scale the outputs, add noise, bias and more, leaky ReLU, clamp.
 
-        x           float32 [N, I, H, W], channels last in memory; H and W are multiples of 4 if it is enlarged
+        x           float32 [N, I, H, W], channels last in memory
         kernel      `winograd_kernel`, float32 or bfloat16: what is multiplied; the rest is float32
         bias        float32 [O]
         slopes      float32 [O], below zero; 1 for no ReLU
@@ -94,6 +114,7 @@ class Native:
         noise       float32 [H, W], of the size of what is returned; None: 0
         around      float32 [I], what lies outside of x; None: 0
         added       float32 like what is returned; None: 0
+        drawing     what `to_rgb` draws of the result, of the same size, which is then returned in its place
 
         Returns float32 [N, O, H, W], or of twice or half the size (rounded up), channels last in memory.
         """
@@ -105,26 +126,45 @@ class Native:
         around = x.new_zeros(inputs) if around is None else around.contiguous()
         noise = None if noise is None else noise.contiguous()
         added = None if added is None else added.contiguous(memory_format=torch.channels_last)
-        bias, slopes = bias.contiguous(), slopes.contiguous()
-        up, step = size is Size.UP, 2 if size is Size.DOWN else 1
-        out = x.new_empty(samples, *((1 + up) * -(-side // step) for side in (height, width)), outputs).permute(
-            0, 3, 1, 2
-        )
-        rows, group = math.ceil(height / 4) + up, min(outputs, LARGEST_GROUP)
+        bias, slopes, bound = bias.contiguous(), slopes.contiguous(), math.inf if clamp is None else clamp
+        up, step, kind = size is Size.UP, 2 if size is Size.DOWN else 1, (size, kernel.dtype == torch.bfloat16)
+        tall, wide = ((1 + up) * -(-side // step) for side in (height, width))
+        channels = 3 if drawing else outputs
+        out = x.new_empty(samples, tall, wide, channels).permute(0, 3, 1, 2)
+        large = out[0].nbytes > CACHE
+        rows = height // 5 + 1 if up else math.ceil(height / 4)  # of tiles
+        group = min(outputs, LARGEST_GROUP)
         groups = range(0, outputs, group)
         parts = math.ceil(torch.get_num_threads() / len(groups))
-        together = 1 if up else samples  # enlarged, every row of tiles looks back
+        together = 1 if up or drawing else samples  # enlarged, every row of tiles looks back
         for first in range(0, samples, together):
             plus = None if added is None else added[first]
             tensors = (x[first], styles[first], kernel, norms[first], noise, bias, slopes, around, plus, out[first])
-            sizes = (together, height, width, inputs, outputs, math.inf if clamp is None else clamp)
-            layer = _Layer(*(None if each is None else each.data_ptr() for each in tensors), *sizes)
+            pointers = [None if each is None else each.data_ptr() for each in tensors]
+            layer = _Layer(*pointers, together, height, width, inputs, outputs, bound, large)
             spans = _spans(together * rows, parts)
+            if drawing:
+                _in_threads(partial(self._draw, layer, kind, drawing, first, out[first].data_ptr()), spans)
+                continue
             _in_threads(
-                partial(self._convolve, layer, size, kernel.dtype == torch.bfloat16),
+                partial(self._convolve, layer, *kind),
                 [(*span, channel, min(channel + group, outputs)) for channel in groups for span in spans],
             )
         return out
+
+    def _draw(
+        self, layer: _Layer, kind: tuple[Size, bool], drawing: Drawing, sample: int, out: int, first: int, last: int
+    ) -> None:
+        """What `convolve` gives of some rows of tiles, drawn while it is in the cache."""
+        rows = torch.empty(4 * STRIP, layer.width, layer.outputs)
+        layer = _Layer.from_buffer_copy(layer)  # that of this thread
+        sizes = (layer.height, layer.width, layer.outputs, drawing.bound)
+        for row in range(first, last, STRIP):
+            end = min(row + STRIP, last)
+            layer.out = rows.data_ptr() - 4 * row * rows[0].nbytes  # where row 0 would be
+            self._convolve(layer, *kind, row, end, 0, layer.outputs)
+            span = (4 * row, min(4 * end, layer.height))
+            self._to_rgb(layer.out, *drawing.pointers(sample), out, *sizes, *span)
 
     def convolve_directly(
         self,
@@ -174,19 +214,15 @@ class Native:
             _in_threads(partial(self._directly, layer, products), parts)
         return out
 
-    def to_rgb(self, x: Tensor, weights: Tensor, bias: Tensor, smaller: Tensor, clamp: float | None) -> Tensor:
-        """x [N, I, H, W] with weights [N, 3, I] and bias [3], clamped, added to the image [N, 3, H/2, W/2], enlarged.
-
-        Everything float32; x and the image have their channels last in memory, as the image returned.
-        """
+    def to_rgb(self, x: Tensor, drawing: Drawing) -> Tensor:
+        """The image float32 [N, 3, H, W] of features float32 [N, I, H, W]; both have their channels last in memory."""
         samples, inputs, height, width = x.shape
-        x, weights = x.contiguous(memory_format=torch.channels_last), weights.contiguous()
-        smaller, bias = smaller.contiguous(memory_format=torch.channels_last), bias.contiguous()
+        x = x.contiguous(memory_format=torch.channels_last)
         out = torch.empty(samples, height, width, 3).permute(0, 3, 1, 2)
-        sizes = (height, width, inputs, math.inf if clamp is None else clamp)
         for sample in range(samples):
-            tensors = [each.data_ptr() for each in (x[sample], weights[sample], bias, smaller[sample], out[sample])]
-            _in_threads(partial(self._to_rgb, *tensors, *sizes), _spans(height, torch.get_num_threads()))
+            pointers = (x[sample].data_ptr(), *drawing.pointers(sample), out[sample].data_ptr())
+            sizes = (height, width, inputs, drawing.bound)
+            _in_threads(partial(self._to_rgb, *pointers, *sizes), _spans(height, torch.get_num_threads()))
         return out
 
     def _check(self) -> None:

@@ -3,9 +3,9 @@
 // native.py for the machine that it runs on.
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <type_traits>
-#include <vector>
 
 #include "multiply.h"
 #include "tiles.h"
@@ -27,27 +27,31 @@ struct Layer {
   long samples;         // of x, styles, norms, added and out, after each other
   long height, width, inputs, outputs;
   float clamp;  // bound on the outputs
+  bool large;   // the output is more than the caches hold until it is read
 };
 
-// ---- The three convolutions, along one axis: PRODUCTS of sums of INPUTS places give OUTPUTS places. ----------------
+// ---- The three convolutions, along one axis: PRODUCTS of sums of INPUTS places, every STEP, give OUTPUTS places. ---
 // The last products have one kernel, the last of KERNELS.
 
-// F(4, 3) with the points 0, ±A, ±B and infinity
-struct Same {
-  static constexpr long INPUTS = 6, PRODUCTS = 6, KERNELS = 6, OUTPUTS = 4;
+// Six places to the points 0, ±A, ±B and infinity; their denominators are in the kernels
+struct Points {
   static constexpr float A = 3.f / 4, B = 3.f / 2, A2 = A * A, B2 = B * B, AB2 = A2 * B2;
 
-  static void enter(const Vector d[INPUTS], Vector v[PRODUCTS]) {
+  static void enter(const Vector d[6], Vector v[6]) {
     Vector near_a = d[4] - B2 * d[2], far_a = A * d[3] - A * B2 * d[1];
     Vector near_b = d[4] - A2 * d[2], far_b = B * d[3] - B * A2 * d[1];
-    constexpr float OF_A = 1 / (2 * A2 * (A2 - B2)), OF_B = 1 / (2 * B2 * (B2 - A2));
-    v[0] = d[0] - (A2 + B2) / AB2 * d[2] + 1 / AB2 * d[4];
-    v[1] = OF_A * (near_a + far_a);
-    v[2] = OF_A * (near_a - far_a);
-    v[3] = OF_B * (near_b + far_b);
-    v[4] = OF_B * (near_b - far_b);
-    v[5] = d[5] - (A2 + B2) * d[3] + AB2 * d[1];
+    v[0] = AB2 * d[0] - (A2 + B2) * d[2] + d[4];
+    v[1] = near_a + far_a;
+    v[2] = near_a - far_a;
+    v[3] = near_b + far_b;
+    v[4] = near_b - far_b;
+    v[5] = AB2 * d[1] - (A2 + B2) * d[3] + d[5];
   }
+};
+
+// F(4, 3)
+struct Same : Points {
+  static constexpr long INPUTS = 6, STEP = 4, PRODUCTS = 6, KERNELS = 6, OUTPUTS = 4;
 
   static void leave(const Vector m[PRODUCTS], Vector y[OUTPUTS]) {
     Vector sum_a = m[1] + m[2], difference_a = m[1] - m[2], sum_b = m[3] + m[4], difference_b = m[3] - m[4];
@@ -58,36 +62,29 @@ struct Same {
   }
 };
 
-// Transposed, stride 2: even places by F(4, 2) with the points ±A, ±B and infinity, odd places see the middle tap only
-struct Up {
-  static constexpr long INPUTS = 5, PRODUCTS = 9, KERNELS = 6, OUTPUTS = 8;
-  static constexpr float A = 1.f / 2, B = 5.f / 4, A2 = A * A, B2 = B * B;
+// Transposed, stride 2: even places by F(5, 2), odd places see the middle tap only
+struct Up : Points {
+  static constexpr long INPUTS = 6, STEP = 5, PRODUCTS = 11, KERNELS = 7, OUTPUTS = 10;
 
   static void enter(const Vector d[INPUTS], Vector v[PRODUCTS]) {
-    Vector near_a = A * d[2] - A * B2 * d[0], far_a = d[3] - B2 * d[1];
-    Vector near_b = B * d[2] - B * A2 * d[0], far_b = d[3] - A2 * d[1];
-    constexpr float OF_A = 1 / (2 * A * (A2 - B2)), OF_B = 1 / (2 * B * (B2 - A2));
-    v[0] = OF_A * (near_a + far_a);
-    v[1] = OF_A * (near_a - far_a);
-    v[2] = OF_B * (near_b + far_b);
-    v[3] = OF_B * (near_b - far_b);
-    v[4] = d[4] - (A2 + B2) * d[2] + A2 * B2 * d[0];
-    UNROLLED(long i = 0; i < 4; i++) v[5 + i] = d[1 + i];
+    Points::enter(d, v);
+    UNROLLED(long i = 0; i < STEP; i++) v[6 + i] = d[1 + i];
   }
 
   static void leave(const Vector m[PRODUCTS], Vector y[OUTPUTS]) {
-    Vector sum_a = m[0] + m[1], difference_a = m[0] - m[1], sum_b = m[2] + m[3], difference_b = m[2] - m[3];
-    y[0] = sum_a + sum_b;
+    Vector sum_a = m[1] + m[2], difference_a = m[1] - m[2], sum_b = m[3] + m[4], difference_b = m[3] - m[4];
+    y[0] = m[0] + sum_a + sum_b;
     y[2] = A * difference_a + B * difference_b;
     y[4] = A2 * sum_a + B2 * sum_b;
-    y[6] = A * A2 * difference_a + B * B2 * difference_b + m[4];
-    UNROLLED(long i = 0; i < 4; i++) y[2 * i + 1] = m[5 + i];
+    y[6] = A * A2 * difference_a + B * B2 * difference_b;
+    y[8] = A2 * A2 * sum_a + B2 * B2 * sum_b + m[5];
+    UNROLLED(long i = 0; i < STEP; i++) y[2 * i + 1] = m[6 + i];
   }
 };
 
 // Stride 2: the outer taps see even places, by F(2, 2) with the points 0, -1 and infinity, the middle tap odd ones
 struct Down {
-  static constexpr long INPUTS = 5, PRODUCTS = 5, KERNELS = 4, OUTPUTS = 2;
+  static constexpr long INPUTS = 5, STEP = 4, PRODUCTS = 5, KERNELS = 4, OUTPUTS = 2;
 
   static void enter(const Vector d[INPUTS], Vector v[PRODUCTS]) {
     v[0] = d[0] - d[2];
@@ -108,7 +105,10 @@ struct Down {
 template <class Precision>
 struct Plain {
   typedef Precision Numbers;
-  static constexpr long TILES = 36;
+  static constexpr long TILES = 24, FEW = 12, MANY_INPUTS = 512;
+
+  // as many as use a kernel that comes from afar, or so few that all of a layer with few channels stays in the cache
+  static long together(long inputs) { return inputs < MANY_INPUTS ? FEW : TILES; }
 
   // [tiles, PANEL] = left [tiles, inputs] right [inputs / DEPTH, PANEL, DEPTH]
   static void multiply(const typename Precision::Number *left, long left_stride, const typename Precision::Number *right,
@@ -123,6 +123,7 @@ struct Plain {
 struct Tiled {
   typedef BFloat16 Numbers;
   static constexpr long TILES = 32;
+  static long together(long) { return TILES; }
   static void multiply(const uint16_t *left, long left_stride, const uint16_t *right, float *out, long out_stride,
                        long inputs, long);
 };
@@ -154,40 +155,65 @@ void Tiled::multiply(const uint16_t *left, long left_stride, const uint16_t *rig
 
 // ---- A layer -------------------------------------------------------------------------------------------------------
 
-Vector finished(const Layer &layer, Vector sum, long pixel, long channel) {
-  sum = load(layer.norms + channel) * sum + (layer.noise ? layer.noise[pixel] : 0) + load(layer.bias + channel);
-  if (layer.added) sum += load(layer.added + pixel * layer.outputs + channel);
-  Vector below = load(layer.slopes + channel) * sum;
-  sum = sum > 0 ? sum : below;
-  sum = sum > layer.clamp ? layer.clamp + Vector{} : sum;
-  return sum < -layer.clamp ? -layer.clamp + Vector{} : sum;
-}
+// What becomes of the sums, times a scale, of LANES channels
+struct Ending {
+  const Vector norm, bias, slope;
+  const float *const noise, *const added;
+  float *const out;
+  const long outputs;
+  const float clamp;
+  const bool large;
+
+  Ending(const Layer &layer, long channel, float scale = 1)
+      : norm(scale * load(layer.norms + channel)), bias(load(layer.bias + channel)), slope(load(layer.slopes + channel)),
+        noise(layer.noise), added(layer.added ? layer.added + channel : nullptr), out(layer.out + channel),
+        outputs(layer.outputs), clamp(layer.clamp), large(layer.large) {}
+
+  void put(Vector sum, long pixel) const {
+    sum = norm * sum + (noise ? noise[pixel] : 0) + bias;
+    if (added) sum += load(added + pixel * outputs);
+    const Vector below = slope * sum;
+    sum = sum > 0 ? sum : below;
+    if (clamp < INFINITY) {
+      sum = sum > clamp ? clamp + Vector{} : sum;
+      sum = sum < -clamp ? -clamp + Vector{} : sum;
+    }
+    large ? stream(out + pixel * outputs, sum) : store(out + pixel * outputs, sum);
+  }
+};
 
 // What the transposed convolution gave, a few rows at a time, until the FIR (1, 3, 3, 1) / 4 along both axes took them
 struct Rows {
-  static constexpr long KEPT = 11;  // of one row of tiles, and the three before that the FIR still needs
+  static constexpr long KEPT = Up::OUTPUTS + 3;  // of one row of tiles, and those before that the FIR still needs
   const Layer &layer;
   const long first_channel, channels, stride;
-  std::vector<float> places, sums;
+  Aligned<float> places;
 
   Rows(const Layer &layer, long first_channel, long channels)
-      : layer(layer), first_channel(first_channel), channels(channels), stride((2 * layer.width + 9) * channels),
-        places(KEPT * stride), sums(stride) {}
+      : layer(layer), first_channel(first_channel), channels(channels),
+        stride((2 * layer.width + Up::OUTPUTS + 1) * channels), places(KEPT * stride) {}
 
   // a place of row -1, 0, ..., column -1, 0, ...; those at -1 are zero
   float *at(long row, long column) { return &places[(row + 1) % KEPT * stride + (column + 1) * channels]; }
 
   void filter(long row) {
-    const float *above = at(row - 1, -1), *here = at(row, -1), *next = at(row + 1, -1), *below = at(row + 2, -1);
-    for (long i = 0; i < (2 * layer.width + 3) * channels; i += LANES)
-      store(&sums[i], load(above + i) + load(below + i) + 3.f * (load(here + i) + load(next + i)));
-    for (long column = 0; column < 2 * layer.width; column++)
-      for (long c = 0; c < channels; c += LANES) {
-        const float *from = &sums[column * channels + c];
-        Vector sum = load(from) + load(from + 3 * channels) + 3.f * (load(from + channels) + load(from + 2 * channels));
-        const long pixel = row * 2 * layer.width + column, channel = first_channel + c;
-        store(layer.out + pixel * layer.outputs + channel, finished(layer, 1.f / 16 * sum, pixel, channel));
+    for (long c = 0; c < channels; c += LANES) {
+      const Ending ending(layer, first_channel + c, 1.f / 16);
+      const float *above = at(row - 1, -1) + c, *here = at(row, -1) + c, *next = at(row + 1, -1) + c;
+      const float *below = at(row + 2, -1) + c;
+      const long apart = channels, width = 2 * layer.width;
+      const auto down = [=](long at) {
+        return load(above + at) + load(below + at) + 3.f * (load(here + at) + load(next + at));
+      };
+      Vector first = down(0), second = down(apart), third = down(2 * apart);
+      for (long column = 0, from = 3 * apart; column < width; column++, from += apart) {
+        const Vector fourth = down(from);
+        ending.put(first + fourth + 3.f * (second + third), row * width + column);
+        first = second;
+        second = third;
+        third = fourth;
       }
+    }
   }
 };
 
@@ -208,7 +234,8 @@ void enter_tile(const Layer &layer, long top, long left, typename Precision::Num
     UNROLLED(long j = 0; j < INPUTS; j++) {
       Vector d[INPUTS], v[PRODUCTS];
       UNROLLED(long i = 0; i < INPUTS; i++) {
-        __builtin_prefetch(pixels[i][j] + 8 * layer.inputs + c);  // the next tile but one: a quarter of the time at 1024
+        if (j >= INPUTS - Axis::STEP)  // what is new in the next tile but one
+          __builtin_prefetch(pixels[i][j] + 2 * Axis::STEP * layer.inputs + c);
         d[i] = style * load(pixels[i][j] + c);
       }
       Axis::enter(d, v);
@@ -223,11 +250,12 @@ void enter_tile(const Layer &layer, long top, long left, typename Precision::Num
   }
 }
 
-// The other way: take(row, column, channel, value) for every place of the tile of the output
+// The other way: take(channel)(row, column, value) for every place of the tile of the output
 template <class Axis, long TILES, class Take>
 void leave_tile(const float *products, long channels, Take take) {
   constexpr long PRODUCTS = Axis::PRODUCTS, OUTPUTS = Axis::OUTPUTS;
   for (long o = 0; o < channels; o += LANES) {
+    const auto put = take(o);
     Vector half[OUTPUTS][PRODUCTS];
     UNROLLED(long j = 0; j < PRODUCTS; j++) {
       Vector m[PRODUCTS], y[OUTPUTS];
@@ -238,7 +266,7 @@ void leave_tile(const float *products, long channels, Take take) {
     UNROLLED(long i = 0; i < OUTPUTS; i++) {
       Vector y[OUTPUTS];
       Axis::leave(half[i], y);
-      UNROLLED(long j = 0; j < OUTPUTS; j++) take(i, j, o, y[j]);
+      UNROLLED(long j = 0; j < OUTPUTS; j++) put(i, j, y[j]);
     }
   }
 }
@@ -267,23 +295,26 @@ void convolve(const Layer &layer, long first_row, long last_row, long first_chan
   constexpr long TILES = Products::TILES;
   constexpr bool up = std::is_same_v<Axis, Up>;
   const long inputs = layer.inputs, channels = last_channel - first_channel;
-  const long across = (layer.width + 3) / 4 + up;    // transposed, the last place has a tile of its own
-  const long per_image = (layer.height + 3) / 4 + up;
+  // transposed, there is a place more than pixels
+  const long across = (layer.width + up + Axis::STEP - 1) / Axis::STEP;
+  const long per_image = (layer.height + up + Axis::STEP - 1) / Axis::STEP;
   const long height = halved<Axis>(layer.height), width = halved<Axis>(layer.width), pixels = height * width;
   const long stride = inputs + 64 / sizeof(Number);  // rows of a power of two would share lines of the cache
-  static thread_local std::vector<Number> points;
-  static thread_local std::vector<float> products;
+  static thread_local Aligned<Number> points;
+  static thread_local Aligned<float> products;
   points.resize(POINTS * TILES * stride);
   products.resize(POINTS * TILES * channels);
   const long start = up && first_row > 0 ? first_row - 1 : first_row;  // the FIR looks back
   Rows rows(layer, first_channel, up ? channels : 0);
+  const long together = Products::together(inputs);
 
-  for (long first = start * across; first < last_row * across; first += TILES) {
-    const long count = std::min(TILES, last_row * across - first);
+  for (long first = start * across; first < last_row * across; first += together) {
+    const long count = std::min(together, last_row * across - first);
     for (long tile = 0; tile < count; tile++) {
       const long row = (first + tile) / across, over = (first + tile) % across, down = row % per_image;
       const Layer image = sample(layer, row / per_image, pixels);
-      enter_tile<Axis, Precision, TILES>(image, 4 * down - 1, 4 * over - 1, &points[tile * stride], stride);
+      constexpr long STEP = Axis::STEP;
+      enter_tile<Axis, Precision, TILES>(image, STEP * down - 1, STEP * over - 1, &points[tile * stride], stride);
     }
     for (long point = 0; point < POINTS; point++) {
       const long row = point / Axis::PRODUCTS, column = point % Axis::PRODUCTS, last = Axis::KERNELS - 1;
@@ -296,22 +327,28 @@ void convolve(const Layer &layer, long first_row, long last_row, long first_chan
     for (long tile = 0; tile < count; tile++) {
       const long row = (first + tile) / across, over = (first + tile) % across, down = row % per_image;
       const Layer image = sample(layer, row / per_image, pixels);
-      leave_tile<Axis, TILES>(&products[tile * channels], channels, [&](long i, long j, long o, Vector value) {
-        if constexpr (up) {
-          store(rows.at(8 * down + i, 8 * over + j) + o, value);
-        } else {
-          constexpr long EDGE = Axis::OUTPUTS;
-          if (EDGE * down + i >= height || EDGE * over + j >= width) return;
-          const long pixel = (EDGE * down + i) * width + EDGE * over + j, channel = first_channel + o;
-          store(image.out + pixel * layer.outputs + channel, finished(image, value, pixel, channel));
-        }
-      });
-      if (up && over == across - 1) {  // a row of tiles is complete: eight rows can be filtered
-        const long least = first_row > 0 ? 8 * first_row - 2 : 0, end = 2 * layer.height;
-        for (long row = std::max(least, 8 * down - 2); row < std::min(end, 8 * down + 6); row++) rows.filter(row);
+      constexpr long OUTPUTS = Axis::OUTPUTS;
+      const long top = OUTPUTS * down, left = OUTPUTS * over;
+      if constexpr (up) {
+        float *to[OUTPUTS];
+        for (long i = 0; i < OUTPUTS; i++) to[i] = rows.at(top + i, left);
+        leave_tile<Axis, TILES>(&products[tile * channels], channels, [&](long o) {
+          return [&, o](long i, long j, Vector value) { store(to[i] + j * channels + o, value); };
+        });
+        if (over < across - 1) continue;  // a row of tiles is complete: as many rows of the output can be filtered
+        const long least = first_row > 0 ? OUTPUTS * first_row - 2 : 0, end = 2 * layer.height;
+        for (long row = std::max(least, top - 2); row < std::min(end, top + OUTPUTS - 2); row++) rows.filter(row);
+      } else {
+        const long high = height - top, wide = width - left, pixel = top * width + left;
+        leave_tile<Axis, TILES>(&products[tile * channels], channels, [&](long o) {
+          return [=, ending = Ending(image, first_channel + o)](long i, long j, Vector value) {
+            if (i < high && j < wide) ending.put(value, pixel + i * width + j);
+          };
+        });
       }
     }
   }
+  if (layer.large) end_streams();
 }
 
 // The same as in winograd.py
@@ -335,7 +372,7 @@ extern "C" bool multiplies_bfloat16() {
 }
 
 // From the first to, not with, the last row of tiles, of all samples, and channel. There are height / 4 rows of tiles of
-// a sample (rounded up), one more if up; an input that is enlarged has a multiple of 4 rows and columns, and is one.
+// a sample (rounded up), (height + 1) / 5 if up; an input that is enlarged is one.
 extern "C" void convolve(const Layer *layer, long size, [[maybe_unused]] bool bfloat16, long first_row, long last_row,
                          long first_channel, long last_channel) {
   auto function = convolution<Plain<Float32>>(size);

@@ -1,26 +1,38 @@
-"""Winograd's convolutions in C++ (Lavin and Gray 2016): a quarter of the multiplications, of stride 2 25/36, or 9/16.
+"""Winograd's convolutions in C++ (Lavin and Gray 2016): 1/4 of the multiplications, of stride 2 25/36, or 121/225.
 
 Every tile of the output is a transform of the products of a transformed kernel and a transformed tile of the input.
 `winograd.cpp` has the transforms of inputs and outputs; here are the kernels'. The points, 0, ±3/4, ±3/2 and infinity,
-and ±1/2, ±5/4 and infinity, make half of the rounding error of the textbook's 0, ±1, ±2 and infinity.
+make half of the rounding error of the textbook's 0, ±1, ±2 and infinity.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from enum import IntEnum
 
 import torch
 from torch import Tensor
 
-SAME = torch.tensor(
-    [*([1.0, point, point**2] for point in (0.0, 0.75, -0.75, 1.5, -1.5)), [0.0, 0.0, 1.0]], dtype=torch.float64
-)
+POINTS = (0.0, 0.75, -0.75, 1.5, -1.5)
+
+
+def _at_points(taps: Callable[[float], list[float]], at_infinity: list[float]) -> Tensor:
+    """Values of a kernel at the points, with the denominators of the interpolation, and at infinity."""
+    rows = [
+        [tap / math.prod(point - other for other in POINTS if other != point) for tap in taps(point)]
+        for point in POINTS
+    ]
+    return torch.tensor([*rows, at_infinity], dtype=torch.float64)
+
+
+SAME = _at_points(lambda point: [1.0, point, point**2], [0.0, 0.0, 1.0])
 """Taps of a kernel to its values at the points [6, 3]: F(4, 3)."""
 
-UP = torch.tensor(
-    [*([point, 0.0, 1.0] for point in (0.5, -0.5, 1.25, -1.25)), [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], dtype=torch.float64
+UP = torch.cat(
+    [_at_points(lambda point: [point, 0.0, 1.0], [1.0, 0.0, 0.0]), torch.tensor([[0.0, 1.0, 0.0]], dtype=torch.float64)]
 )
-"""The same of a transposed convolution of stride 2 [6, 3]: F(4, 2) of the outer taps; the middle tap."""
+"""The same of a transposed convolution of stride 2 [7, 3]: F(5, 2) of the outer taps; the middle tap."""
 
 DOWN = torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 1.0], [0.0, 0.0, 1.0], [0.0, 1.0, 0.0]], dtype=torch.float64)
 """The same of a convolution of stride 2 [4, 3]: F(2, 2) of the outer taps; the middle tap."""

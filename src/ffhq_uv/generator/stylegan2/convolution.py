@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ffhq_uv.networks.native import Native
+from ffhq_uv.networks.native import Drawing, Native
 from ffhq_uv.networks.winograd import Size, winograd_kernel
 
 
@@ -26,10 +26,11 @@ def convolution(
 ) -> TorchConvolution | WinogradConvolution:
     """The fastest form of a convolution with the checkpoint's weight [O, I, 3, 3] and outputs of size x size.
 
-    Winograd's, in C++, pays from 32 up: on smaller images reading its kernels costs more than it saves.
+    Winograd's, in C++, pays from 8 up, where the input is enlarged from 32 up: on smaller images reading its kernels
+    costs more than it saves.
     """
     outputs, inputs = weight.shape[:2]
-    if native and size >= 32 and outputs % native.panel == inputs % native.panel == 0:
+    if native and size >= (32 if up else 8) and outputs % native.panel == inputs % native.panel == 0:
         return WinogradConvolution(weight, dtype, clamp, native, up=up)
     form = UpConvolution if up else SameConvolution
     return form(weight, torch.float32 if native else dtype, clamp)
@@ -114,9 +115,12 @@ class WinogradConvolution(nn.Module):
         self.kernel = nn.Buffer(winograd_kernel(weight, dtype, native.panel, self.size), persistent=False)
         self.slopes = nn.Buffer(torch.full((len(weight),), 0.2), persistent=False)
 
-    def forward(self, x: Tensor, styles: Tensor, norms: Tensor, bias: Tensor, noise: Tensor) -> Tensor:
+    def forward(
+        self, x: Tensor, styles: Tensor, norms: Tensor, bias: Tensor, noise: Tensor, drawing: Drawing | None = None
+    ) -> Tensor:
+        """With a drawing, it is returned in place of the features."""
         scales = {"styles": styles, "norms": norms, "noise": noise, "slopes": self.slopes}
-        return self.native.convolve(x, self.kernel, bias, **scales, size=self.size, clamp=self.clamp)
+        return self.native.convolve(x, self.kernel, bias, **scales, size=self.size, clamp=self.clamp, drawing=drawing)
 
 
 def upsample_image(image: Tensor) -> Tensor:

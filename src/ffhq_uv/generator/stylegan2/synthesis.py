@@ -20,7 +20,7 @@ from ffhq_uv.generator.stylegan2.convolution import (
     convolution,
     upsample_image,
 )
-from ffhq_uv.networks.native import Native
+from ffhq_uv.networks.native import Drawing, Native
 
 EPSILON = 1e-8
 """Added to the squared norm of a modulated kernel."""
@@ -66,10 +66,11 @@ class SynthesisLayer(nn.Module):
         self.noise = nn.Buffer((self.noise_const * self.noise_strength * gain).to(dtype), persistent=False)
         self.scaled_bias = nn.Buffer((self.bias * gain).to(dtype), persistent=False)
 
-    def forward(self, x: Tensor, latent: Tensor) -> Tensor:
+    def forward(self, x: Tensor, latent: Tensor, *drawing: Drawing) -> Tensor:
+        """The features, or what is drawn of them: for `WinogradConvolution` only."""
         styles = self.affine(latent) / math.sqrt(9 * x.shape[1])
         norms = math.sqrt(2) * (styles.square() @ self.energy.T + EPSILON).rsqrt()
-        y: Tensor = self.convolution(x, styles, norms, self.scaled_bias, self.noise)
+        y: Tensor = self.convolution(x, styles, norms, self.scaled_bias, self.noise, *drawing)
         return y
 
 
@@ -92,28 +93,44 @@ class ToRGB(nn.Module):
     def forward(self, x: Tensor, latent: Tensor, smaller: Tensor | None = None) -> Tensor:
         """Added to the image of half the size, if there is one."""
         samples, inputs, height, width = x.shape
-        styles = self.affine(latent) / math.sqrt(inputs)
-        weights = styles[:, None] * self.weight[:, :, 0, 0]  # [N, 3, I]
         if self.native and smaller is not None:
-            return self.native.to_rgb(x, weights, self.bias, smaller, self.clamp)
+            return self.native.to_rgb(x, self.drawing(latent, smaller))
+        weights = self._weights(latent)
         pixels = x.permute(0, 2, 3, 1).reshape(samples, height * width, inputs)
         rgb: Tensor = (pixels @ weights.to(x.dtype).mT).float() + self.bias
         rgb = rgb if self.clamp is None else rgb.clamp_(-self.clamp, self.clamp)
         rgb = rgb.reshape(samples, height, width, 3).permute(0, 3, 1, 2)
         return rgb if smaller is None else upsample_image(smaller) + rgb
 
+    def drawing(self, latent: Tensor, smaller: Tensor) -> Drawing:
+        """The same for the library."""
+        return Drawing(self._weights(latent), self.bias, smaller, self.clamp)
+
+    def _weights(self, latent: Tensor) -> Tensor:
+        weight = self.weight[:, :, 0, 0]
+        styles: Tensor = self.affine(latent) / math.sqrt(weight.shape[1])
+        return styles[:, None] * weight  # [N, 3, I]
+
 
 class SynthesisBlock(nn.Module):
-    """Everything at one resolution above 4: double the size, convolve, add what it draws to the image."""
+    """Everything at one resolution above 4: double the size, convolve, add what it draws to the image.
 
-    def __init__(self, inputs: int, outputs: int, size: int, latent_width: int, clamp: float | None) -> None:
+    Of the ``last`` block the features are nothing to anyone else: where it can, it returns an image alone.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, size: int, latent_width: int, clamp: float | None, *, last: bool
+    ) -> None:
         super().__init__()
+        self.last = last
         self.conv0 = SynthesisLayer(inputs, outputs, size, latent_width, up=True, clamp=clamp)
         self.conv1 = SynthesisLayer(outputs, outputs, size, latent_width, up=False, clamp=clamp)
         self.torgb = ToRGB(outputs, latent_width, clamp)
 
     def forward(self, x: Tensor, image: Tensor, latents: Tensor) -> tuple[Tensor, Tensor]:
         x = self.conv0(x, latents[:, 0])
+        if self.last and isinstance(self.conv1.convolution, WinogradConvolution):
+            return x, self.conv1(x, latents[:, 1], self.torgb.drawing(latents[:, 2], image))
         x = self.conv1(x, latents[:, 1])
         return x, self.torgb(x, latents[:, 2], image)
 
@@ -149,7 +166,8 @@ class SynthesisNetwork(nn.Module):
         self.latents, self.latent_width = 2 * len(self.sizes), latent_width
         self.b4 = FirstBlock(channels[4], latent_width, clamp)
         for below, size in pairwise(self.sizes):
-            block = SynthesisBlock(channels[below], channels[size], size, latent_width, clamp)
+            widths = channels[below], channels[size]
+            block = SynthesisBlock(*widths, size, latent_width, clamp, last=size == self.resolution)
             self.add_module(f"b{size}", block)
 
     def prepare(self, dtype: torch.dtype = torch.float32, native: Native | None = None) -> SynthesisNetwork:
