@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from ffhq_uv.analysis.morphable import MorphableModel
 from ffhq_uv.analysis.placement import Head as Fit
@@ -87,6 +88,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+    threadpool_limits(1)  # as in a worker: a second thread of the BLAS only waits
     example = Path(os.environ["FFHQ_UV_EXAMPLE"])
     heads = published_heads(example, arguments.size) + studio_heads(arguments.people, arguments.size)
     print(f"{'head':14} {'case':11} {'noise':>5} {'vertices':>8} {'stated':>6}   published: dB, won, seam   faithful")

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import multivariate_t
 
-from ffhq_uv.analysis import refine
+from ffhq_uv.analysis import refine, shape_error
 from ffhq_uv.analysis.morphable import MorphableModel
 from ffhq_uv.analysis.placement import Head, land
 from ffhq_uv.analysis.refine import RATIOS, Refiner
@@ -72,6 +72,21 @@ def test_a_wrong_pose_comes_nearer_to_the_truth(model: MorphableModel, refiner: 
     turned = replace(true, angle=true.angle + torch.tensor([0.01, -0.02, 0.01]), translation=true.translation + 0.01)
     found = refiner(turned, marks(model, true, 1.0))
     assert off(model, found, true) < 0.3 * off(model, turned, true)
+
+
+def test_the_modes_that_are_left_out_hardly_count(model: MorphableModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    # no bases: the free-form field, which has the most modes, has to find everything
+    bare = replace(model, identity=0 * model.identity, expression=0 * model.expression)
+    few = Refiner(bare)
+    monkeypatch.setattr(shape_error, "NEGLIGIBLE", 1e-6)
+    many = Refiner(bare)
+    for seed in range(3):
+        other = replace(bare, mean=model.shape(person(model, seed), torch.zeros(model.expression.shape[1])))
+        fitted = posed(bare, person(model, seed))
+        landmarks = marks(other, fitted, 1.0, seed)
+        found, whole = (land(bare, refiner(fitted, landmarks))[0] for refiner in (few, many))
+        before = (land(other, fitted)[0] - land(bare, fitted)[0]).square().mean().sqrt()
+        assert (found - whole).square().mean().sqrt() < 0.1 * before
 
 
 def test_noisy_landmarks_do_not_move_an_exact_head(model: MorphableModel, refiner: Refiner) -> None:
