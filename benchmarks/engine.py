@@ -267,10 +267,11 @@ def simulated(_config: object, _mixer: object, _bounds: object, _shown: object, 
     return pl.DataFrame(rows, SCHEMA), []
 
 
-def driver(samples: int = 100_000) -> None:
+def driver(count: str = "100000") -> None:
     """The memory of a run of many samples, whose shards are simulated."""
     from ffhq_uv.stages import extract as stage
 
+    samples = int(count)
     with folder() as where:
         recipes = pl.read_parquet("data/recipes.parquet")
         many = pl.concat([recipes] * (samples // len(recipes) + 1)).head(samples)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import struct
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 from tests.publish.data_set import SIZE, rows, write_run
-from tests.small_run import inside
+from tests.small_run import digests, inside
 
 pq = pytest.importorskip("pyarrow.parquet", reason="the extra publish is not installed")
 
@@ -47,11 +46,6 @@ def out(run: tuple[Path, Samples], tmp_path_factory: pytest.TempPathFactory) -> 
         patch.setattr("ffhq_uv.publish.shards.SHARD_BYTES", 1_000_000)
         patch.setattr("ffhq_uv.publish.shards.shard_sizes.__defaults__", (1_000_000,))
         return published(run[0], tmp_path_factory.mktemp("published"))
-
-
-def digests(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def test_shards_hold_every_sample_with_the_pictures_own_bytes(run: tuple[Path, Samples], out: Path) -> None:

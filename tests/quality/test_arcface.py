@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from ffhq_uv.networks import with_weights
+from ffhq_uv.networks.layers import available
 from ffhq_uv.quality.arcface import ArcFace, IResNet50
 from ffhq_uv.quality.face_crop import TEMPLATE, face_crop, similarity
 from published_networks import Plain, iresnet50, random_state
@@ -99,4 +100,6 @@ def test_embeddings_are_unit_vectors_that_do_not_depend_on_the_batch(tmp_path: P
     assert not torch.equal(embed(fronts[1:], landmarks[:1]), found[1:])
     rounded = ArcFace(tmp_path / "backbone.pth", "cpu", "bfloat16")(fronts, landmarks)
     assert rounded.dtype == torch.float32
-    assert (rounded * found).sum(1).min() > 0.999
+    library = available()
+    multiplies = library is not None and library.bfloat16
+    assert (rounded * found).sum(1).min() > (0.9999 if multiplies else 0.999)

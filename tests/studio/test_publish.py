@@ -1,6 +1,5 @@
 """What the studio publishes: the published layout, the same bytes each time, truth that agrees with the codes."""
 
-import hashlib
 import io
 import json
 import zipfile
@@ -12,6 +11,7 @@ import pytest
 import scipy.io
 import torch
 from PIL import Image
+from tests.small_run import digests
 
 from ffhq_uv.analysis.morphable import MorphableModel
 from ffhq_uv.studio.codes import read
@@ -20,11 +20,6 @@ from ffhq_uv.studio.person import person
 from ffhq_uv.studio.publish import normalised, photographed, publish, truth_of
 from ffhq_uv.studio.render import true_map
 from ffhq_uv.texture.topology import load_topology
-
-
-def digests(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
 def members(path: Path) -> dict[str, bytes]:

@@ -75,10 +75,8 @@ class Deep3DAnalysis:
 
     def __call__(self, faces: Tensor, latents: Tensor, ids: Sequence[str]) -> Geometry:
         """See `analysis.Analysis`. One sample at a time: what is found does not depend on the batch around it."""
-        views, height, width = faces.shape[1:4]
         with inference():
-            heads = [self._head(sample) for sample in faces]
-            return place_all(self.model, heads, views, height, width).to(faces.device)
+            return place_all(self.model, map(self._head, faces), *faces.shape[:4]).to(faces.device)
 
     def _head(self, faces: Tensor) -> Head | str:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -73,23 +73,29 @@ def land(model: MorphableModel, head: Head) -> tuple[Tensor, Tensor, Tensor]:
     return xy, depth, normals @ rotation(head.angle).transpose(-1, -2)
 
 
-def place_all(model: MorphableModel, heads: Sequence[Head | str], views: int, height: int, width: int) -> Geometry:
+def place_all(
+    model: MorphableModel, heads: Iterable[Head | str], batch: int, views: int, height: int, width: int
+) -> Geometry:
     """The geometry of a batch's heads; a sample with a reason in place of a head keeps zeros.
 
-    A head that is not wholly in front of the camera gets the reason ``head_behind_camera:left``.
+    A head that is not wholly in front of the camera gets the reason ``head_behind_camera:left``. Heads are taken one by
+    one, so that masks of those that are placed need not be kept twice.
     """
-    batch, vertices, device = len(heads), len(model.mean), model.mean.device
+    vertices, device = len(model.mean), model.mean.device
     xy = torch.zeros(batch, views, vertices, 2, device=device)
     depth = torch.zeros(batch, views, vertices, device=device)
     normals = torch.zeros(batch, views, vertices, 3, device=device)
     skin, eyes, mouth = torch.zeros(3, batch, views, height, width, dtype=torch.bool, device=device)
     identity = torch.zeros(batch, views, model.identity.shape[1], device=device)
     expression = torch.zeros(batch, views, model.expression.shape[1], device=device)
-    reasons = [head if isinstance(head, str) else None for head in heads]
+    reasons: list[str | None] = [None] * batch
+    notes: list[str | None] = [None] * batch
     error = torch.full((batch, views), torch.nan, device=device)
-    for row, head in enumerate(heads):
+    for row, head in zip(range(batch), heads, strict=True):
         if isinstance(head, str):
+            reasons[row] = head
             continue
+        notes[row] = head.note
         placed = place(model, head)
         if hidden := [at for at in range(views) if not placed[1][at].min() > 0]:
             reasons[row] = f"head_behind_camera:{view_names(views)[hidden[0]]}"
@@ -99,7 +105,6 @@ def place_all(model: MorphableModel, heads: Sequence[Head | str], views: int, he
         skin[row], eyes[row], mouth[row] = head.skin, head.eyes, head.mouth
         if head.error is not None:
             error[row] = head.error
-    notes = tuple(None if isinstance(head, str) else head.note for head in heads)
     return Geometry(
         xy,
         depth,
@@ -108,7 +113,7 @@ def place_all(model: MorphableModel, heads: Sequence[Head | str], views: int, he
         identity,
         expression,
         tuple(reasons),
-        notes if any(notes) else None,
+        tuple(notes) if any(notes) else None,
         eyes,
         mouth,
         None if error.isnan().all() else error,

@@ -49,9 +49,8 @@ class RecordedAnalysis:
 
         Coordinates are clipped to the face and stored as float32, as upstream does.
         """
-        views, height, width = faces.shape[1:4]
-        heads = [self._head(id, views, height, width) for id in ids]
-        return place_all(self._model, heads, views, height, width).to(faces.device)
+        heads = (self._head(id, *faces.shape[1:4]) for id in ids)
+        return place_all(self._model, heads, *faces.shape[:4]).to(faces.device)
 
     def landmarks(self, id: str, height: int) -> NDArray[np.float64] | None:
         """The iBUG landmarks [V, 68, 2] (column, row) of a sample's faces, or None if it has none saved.

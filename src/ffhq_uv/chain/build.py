@@ -100,11 +100,16 @@ def build_expression(config: sections.Config) -> Expression:
     """The measure of expression that a configuration names."""
     section = config.expression
     if isinstance(section, sections.Recogniser):
-        recognise = ExpressionRecogniser(section.checkpoint, section.device, section.precision)
+        recognise = build_recogniser(section)
         return lambda fronts, geometry, recorded: expression_score(recognise(fronts)).tolist()
     if section.name == "coefficients":
         return lambda fronts, geometry, recorded: coefficient_expression(front(geometry.expression)).tolist()
     return lambda fronts, geometry, recorded: recorded
+
+
+def build_recogniser(section: sections.Recogniser) -> ExpressionRecogniser:
+    """The recogniser with its published network."""
+    return ExpressionRecogniser(section.checkpoint, section.device, section.precision)
 
 
 def build_identity(config: sections.Config, analysis: Analysis | None) -> Encoder:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from ffhq_uv.chain.build import build_analysis, build_generator, check_studio
+from ffhq_uv.chain.build import build_analysis, build_generator, build_recogniser, check_studio
 from ffhq_uv.config import sections
-from ffhq_uv.quality.recogniser import LABELS, ExpressionRecogniser
+from ffhq_uv.quality.recogniser import LABELS
 from ffhq_uv.studio.head import EXPRESSION
 
 IsHappy = Callable[[Tensor, Sequence[str]], list[bool]]
@@ -23,9 +23,7 @@ def build_is_happy(config: sections.Config) -> IsHappy | None:
     """
     generate = build_generator(config)
     if isinstance(config.expression, sections.Recogniser):
-        recognise = ExpressionRecogniser(
-            config.expression.checkpoint, config.expression.device, config.expression.precision
-        )
+        recognise = build_recogniser(config.expression)
 
         def recognised(codes: Tensor, ids: Sequence[str]) -> list[bool]:
             faces, _ = generate(codes[:, None], ids)

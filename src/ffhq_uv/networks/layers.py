@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from subprocess import SubprocessError
 from typing import Literal, TypeVar
@@ -134,7 +135,13 @@ def folded(network: Network) -> Network:
 
 
 def quickened(
-    network: Network, device: torch.device, channels: int, precision: Precision = "float32", *, careful: bool = False
+    network: Network,
+    device: torch.device,
+    channels: int,
+    precision: Precision = "float32",
+    *,
+    careful: bool = False,
+    exact: Sequence[str] = (),
 ) -> Network:
     """The network on its device; on a CPU with its convolutions in C++, by `Winograd` or else `Direct`.
 
@@ -148,6 +155,7 @@ def quickened(
                  Elsewhere the whole network is bfloat16. Its parameters' dtype is that of its inputs.
     careful      Winograd's way where it serves before tiles, which round twice as much, and 1 x 1 convolutions, where
                  few products average the rounding, not by tiles; float32 only
+    exact        names of modules that multiply float32 whatever ``precision`` is, unless the whole network is bfloat16
 
     No layer is changed where C++ cannot be built.
     """
@@ -157,7 +165,9 @@ def quickened(
     if library is None:
         return network.to(device)
     careful = careful and precision == "float32"
+    kept = {module for name in exact for module in network.get_submodule(name).modules()}
     for module in list(network.modules()):
+        multiplied: Precision = "float32" if module in kept else precision
         following = {name: after for (name, _), after in _neighbours(module, nn.Identity)}
         for name, conv in list(module.named_children()):
             if not isinstance(conv, nn.Conv2d):
@@ -169,9 +179,9 @@ def quickened(
             serves = suits(conv, library) and max(conv.weight.shape) <= channels
             quick: Quick
             if serves and (not library.tiles or (careful and conv.stride == (1, 1))):
-                quick = Winograd(library, conv.weight, conv.bias, slopes, step=conv.stride[0], precision=precision)
+                quick = Winograd(library, conv.weight, conv.bias, slopes, step=conv.stride[0], precision=multiplied)
             elif suits_direct(conv):
-                products = _products(library, precision, tiles=not (careful and conv.kernel_size == (1, 1)))
+                products = _products(library, multiplied, tiles=not (careful and conv.kernel_size == (1, 1)))
                 quick = Direct(library, conv.weight, conv.bias, slopes, step=conv.stride[0], products=products)
             else:
                 continue

@@ -96,7 +96,7 @@ _DIRECTIONS: Floats = np.asarray(hadamard(WIDTH), np.float64)[1 : _COUNT + 1]
 def read(codes: Codes) -> dict[str, Floats]:
     """The parameters of codes [..., 18, 512]: name -> [..., count]."""
     values = {}
-    for p in PARAMETERS:
+    for p in PARAMETERS:  # by NumPy's own sums: BLAS adds up in another order on every kind of processor
         rows = codes[..., p.first : p.last + 1, :].mean(-2, dtype=np.float64)
         directions = _DIRECTIONS[_FIRST[p.name] : _FIRST[p.name] + p.count]
         values[p.name] = p.offset + p.scale / (WIDTH * AMPLITUDE) * np.einsum("...k,pk->...p", rows, directions)
