@@ -124,7 +124,6 @@ class Native:
         styles = x.new_ones(samples, inputs) if styles is None else styles.contiguous()
         norms = x.new_ones(samples, outputs) if norms is None else norms.contiguous()
         around = x.new_zeros(inputs) if around is None else around.contiguous()
-        noise = None if noise is None else noise.contiguous()
         added = None if added is None else added.contiguous(memory_format=torch.channels_last)
         bias, slopes, bound = bias.contiguous(), slopes.contiguous(), math.inf if clamp is None else clamp
         up, step, kind = size is Size.UP, 2 if size is Size.DOWN else 1, (size, kernel.dtype == torch.bfloat16)
@@ -132,6 +131,7 @@ class Native:
         channels = 3 if drawing else outputs
         out = x.new_empty(samples, tall, wide, channels).permute(0, 3, 1, 2)
         large = out[0].nbytes > CACHE
+        noise = x.new_zeros(tall, wide) if noise is None else noise.contiguous()
         rows = height // 5 + 1 if up else math.ceil(height / 4)  # of tiles
         group = min(outputs, LARGEST_GROUP)
         groups = range(0, outputs, group)

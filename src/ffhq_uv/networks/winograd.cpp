@@ -18,7 +18,7 @@ struct Layer {
   const float *styles;  // [inputs], factors of the inputs
   const void *kernel;   // [kernels, kernels, outputs / PANEL, inputs / DEPTH, PANEL, DEPTH]
   const float *norms;   // [outputs], factors of the outputs
-  const float *noise;   // [up * height, up * width], or null
+  const float *noise;   // like one channel of the output
   const float *bias;    // [outputs]
   const float *slopes;  // [outputs], of the leaky ReLU
   const float *around;  // [inputs], what lies outside of the input
@@ -161,22 +161,23 @@ struct Ending {
   const float *const noise, *const added;
   float *const out;
   const long outputs;
-  const float clamp;
-  const bool large;
+  const Vector most, least;
+  const bool bounded, large;
 
   Ending(const Layer &layer, long channel, float scale = 1)
       : norm(scale * load(layer.norms + channel)), bias(load(layer.bias + channel)), slope(load(layer.slopes + channel)),
         noise(layer.noise), added(layer.added ? layer.added + channel : nullptr), out(layer.out + channel),
-        outputs(layer.outputs), clamp(layer.clamp), large(layer.large) {}
+        outputs(layer.outputs), most(Vector{} + layer.clamp), least(Vector{} - layer.clamp),
+        bounded(layer.clamp < INFINITY), large(layer.large) {}
 
   void put(Vector sum, long pixel) const {
-    sum = norm * sum + (noise ? noise[pixel] : 0) + bias;
+    sum = norm * sum + noise[pixel] + bias;
     if (added) sum += load(added + pixel * outputs);
     const Vector below = slope * sum;
     sum = sum > 0 ? sum : below;
-    if (clamp < INFINITY) {
-      sum = sum > clamp ? clamp + Vector{} : sum;
-      sum = sum < -clamp ? -clamp + Vector{} : sum;
+    if (bounded) {
+      sum = sum > most ? most : sum;
+      sum = sum < least ? least : sum;
     }
     large ? stream(out + pixel * outputs, sum) : store(out + pixel * outputs, sum);
   }
@@ -234,8 +235,8 @@ void enter_tile(const Layer &layer, long top, long left, typename Precision::Num
     UNROLLED(long j = 0; j < INPUTS; j++) {
       Vector d[INPUTS], v[PRODUCTS];
       UNROLLED(long i = 0; i < INPUTS; i++) {
-        if (j >= INPUTS - Axis::STEP)  // what is new in the next tile but one
-          __builtin_prefetch(pixels[i][j] + 2 * Axis::STEP * layer.inputs + c);
+        if (j >= INPUTS - Axis::STEP)  // what is new in the next tile but one: to the second cache, for more can be
+          __builtin_prefetch(pixels[i][j] + 2 * Axis::STEP * layer.inputs + c, 0, 2);  // on its way there at once
         d[i] = style * load(pixels[i][j] + c);
       }
       Axis::enter(d, v);
@@ -340,9 +341,10 @@ void convolve(const Layer &layer, long first_row, long last_row, long first_chan
         for (long row = std::max(least, top - 2); row < std::min(end, top + OUTPUTS - 2); row++) rows.filter(row);
       } else {
         const long high = height - top, wide = width - left, pixel = top * width + left;
+        const bool whole = high >= OUTPUTS && wide >= OUTPUTS;
         leave_tile<Axis, TILES>(&products[tile * channels], channels, [&](long o) {
           return [=, ending = Ending(image, first_channel + o)](long i, long j, Vector value) {
-            if (i < high && j < wide) ending.put(value, pixel + i * width + j);
+            if (whole || (i < high && j < wide)) ending.put(value, pixel + i * width + j);
           };
         });
       }
