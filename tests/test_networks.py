@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.threads import computing_with
 from torch import Tensor, nn
 
 from ffhq_uv.analysis.resnet import resnet18, resnet50
@@ -227,17 +228,13 @@ def check(make: Callable[..., nn.Module], side: int, step: int, height: int, wid
     plain = nn.functional.conv2d(framed.double(), weight.double(), bias.double(), step)
     added = torch.randn(plain.shape, generator=draw)
     expected = nn.functional.prelu(plain + added, slopes.double())
-    before = torch.get_num_threads()
-    try:
-        for threads in (1, 2):
-            torch.set_num_threads(threads)
+    for threads in (1, 2):
+        with computing_with(threads):
             convolution = make(weight, bias, slopes, around, step=step)
             found = convolution(x, added)
             assert (found - expected).square().mean().sqrt() < error * expected.square().mean().sqrt()
             for sample in range(2):  # whatever the batch
                 assert torch.equal(convolution(x[sample : sample + 1], added[sample : sample + 1])[0], found[sample])
-    finally:
-        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("products", Products)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stylegan2_files import CONFIG_F, random_generator
 from stylegan2_formulas import mapping, synthesis
+from tests.threads import computing_with
 from torch import Tensor
 
 from ffhq_uv.generator.stylegan2.checkpoints import Checkpoint
@@ -106,23 +107,17 @@ def test_the_native_layer_is_the_convolution_and_what_follows(
     def normal(*shape: int) -> Tensor:
         return torch.randn(shape, generator=generator)
 
-    height, width = 4 * rows, 4 * columns
-    if not up:  # whose last tiles need not be whole
-        height, width = height - seed % 4, width - seed // 4 % 4
+    height, width = 4 * rows - seed % 4, 4 * columns - seed // 4 % 4  # the last tiles need not be whole
     x = normal(samples, inputs, height, width)
     weight, styles, norms = normal(outputs, inputs, 3, 3), normal(samples, inputs), normal(samples, outputs)
     bias, noise = normal(outputs), normal((1 + up) * height, (1 + up) * width)
     size = Size.UP if up else Size.SAME
     kernel = winograd_kernel(weight, dtype, library.panel, size)
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(threads)
-        layer = partial(library.convolve, x, kernel, bias, slopes=torch.full_like(bias, 0.2), size=size, clamp=9.0)
+    layer = partial(library.convolve, x, kernel, bias, slopes=torch.full_like(bias, 0.2), size=size, clamp=9.0)
+    with computing_with(threads):
         result = layer(styles=styles, norms=norms, noise=noise)
-        torch.set_num_threads(1)
+    with computing_with(1):
         assert torch.equal(layer(styles=styles, norms=norms, noise=noise), result)
-    finally:
-        torch.set_num_threads(before)
     expected = convolved(x * styles[:, :, None, None], weight, up=up)
     scale = expected.std()
     expected = F.leaky_relu(expected * norms[:, :, None, None] + noise + bias[:, None, None], 0.2).clamp(-9, 9)
@@ -145,12 +140,8 @@ def test_native_colours_are_those_of_torch(threads: int) -> None:
     x = torch.randn(2, library.panel, 8, 12, generator=generator)
     weights, bias = torch.randn(2, 3, library.panel, generator=generator), torch.randn(3, generator=generator)
     smaller = torch.randn(2, 3, 4, 6, generator=generator)
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(threads)
+    with computing_with(threads):
         result = library.to_rgb(x, Drawing(weights, bias, smaller, clamp=5.0))
-    finally:
-        torch.set_num_threads(before)
     drawn = torch.einsum("nihw,nci->nchw", x, weights) + bias[:, None, None]
     assert drawn.abs().max() > 5
     torch.testing.assert_close(result, upsample_image(smaller) + drawn.clamp(-5, 5), atol=1e-5, rtol=1e-5)
@@ -164,13 +155,9 @@ def test_what_a_layer_draws_at_once_is_drawn_of_its_features(threads: int) -> No
     kernel, slopes = winograd_kernel(weight, torch.float32, library.panel), torch.full_like(bias, 0.2)
     weights, smaller = torch.randn(2, 3, library.panel, generator=generator), torch.randn(2, 3, 35, 10)
     drawing = Drawing(weights, torch.ones(3), smaller, clamp=200.0)
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(threads)
-        layer = partial(library.convolve, x, kernel, bias, slopes=slopes, noise=noise)
+    layer = partial(library.convolve, x, kernel, bias, slopes=slopes, noise=noise)
+    with computing_with(threads):
         assert torch.equal(layer(drawing=drawing), library.to_rgb(layer(), drawing))
-    finally:
-        torch.set_num_threads(before)
 
 
 def test_the_border_of_an_upsampled_image_sees_zeros() -> None:

@@ -130,7 +130,7 @@ class Native:
         tall, wide = ((1 + up) * -(-side // step) for side in (height, width))
         channels = 3 if drawing else outputs
         out = x.new_empty(samples, tall, wide, channels).permute(0, 3, 1, 2)
-        large = out[0].nbytes > CACHE
+        large = not drawing and out[0].nbytes > CACHE
         noise = x.new_zeros(tall, wide) if noise is None else noise.contiguous()
         rows = height // 5 + 1 if up else math.ceil(height / 4)  # of tiles
         group = min(outputs, LARGEST_GROUP)

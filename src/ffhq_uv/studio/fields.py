@@ -122,9 +122,8 @@ def fields(size: int) -> Fields:
         return np.asarray(resized, np.float32)
 
     with ThreadPoolExecutor() as threads:  # which NumPy lets compute at once
-        grown, complexion, wrinkles, seen_eyes = (
-            made.result() for made in [threads.submit(make, s, r) for make in (_hair, _complexion, _wrinkles, _eyes)]
-        )
+        makers = (_hair, _complexion, _wrinkles, _eyes)
+        grown, complexion, wrinkles, seen_eyes = threads.map(lambda make: make(s, r), makers)
     hair = {name: small(field) for name, field in grown.items()}
     pigments = complexion | wrinkles
     pigments["stubble_shade"] = np.maximum(grown["beard"], grown["moustache"])

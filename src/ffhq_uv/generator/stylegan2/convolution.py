@@ -13,6 +13,8 @@ and end with a leaky ReLU of slope 0.2.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -36,16 +38,16 @@ def convolution(
     return form(weight, torch.float32 if native else dtype, clamp)
 
 
-class TorchConvolution(nn.Module):
+class TorchConvolution(nn.Module, ABC):
     """The part that two forms share: what is scaled is the smaller, the input or the kernel."""
 
     def __init__(self, outputs: int, clamp: float | None) -> None:
         super().__init__()
         self.outputs, self.clamp = outputs, clamp
 
+    @abstractmethod
     def convolve(self, x: Tensor, scale: Tensor | None = None, bias: Tensor | None = None) -> Tensor:
         """scale [O, I] multiplies the kernel, bias [O] is added; neither if None."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor, styles: Tensor, norms: Tensor, bias: Tensor, noise: Tensor) -> Tensor:
         if len(x) == 1 and 9 * self.outputs < x.shape[2] * x.shape[3]:

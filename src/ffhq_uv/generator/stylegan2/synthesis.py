@@ -115,7 +115,7 @@ class ToRGB(nn.Module):
 class SynthesisBlock(nn.Module):
     """Everything at one resolution above 4: double the size, convolve, add what it draws to the image.
 
-    Of the ``last`` block the features are nothing to anyone else: where it can, it returns an image alone.
+    Nobody needs the features of the ``last`` block: where it can, it makes the image without keeping them.
     """
 
     def __init__(
